@@ -1,0 +1,28 @@
+"""What the operator decided about the broker connection, frozen at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+
+DATA_CLIENT_ID_OFFSET = 1000
+DOCTOR_CLIENT_ID = 999
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerConfig:
+    """Times are UTC. `account` empty means: the only account of the login."""
+
+    host: str
+    port: int
+    client_id: int
+    account: str
+    paper_trading: bool
+    restart_starts_at: time
+    restart_ends_at: time
+    market_data_lines: int
+    simulated: bool
+
+    @property
+    def data_client_id(self) -> int:
+        return self.client_id + DATA_CLIENT_ID_OFFSET

@@ -1,0 +1,27 @@
+#!/usr/bin/env python
+"""Django's command line, with one line and a remedy where the database cannot be reached."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradeops.settings")
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import execute_from_command_line
+    from django.db import OperationalError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"Configuration refused: {error}")
+    except OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        sys.exit(
+            f"Database not reachable: {reason}\n"
+            "Start the platform with `manage.py up`, or set DATABASE_URL to a running PostgreSQL."
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""Every setting of TradeOps, read once from the environment. `.env.example` explains each for operators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from apps.broker.config import BrokerConfig
+from tradeops.lib.environment import Environment, database_from_dsn
+from tradeops.processes.postgres import EmbeddedPostgres
+from tradeops.secret_key import load_or_create_secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment(BASE_DIR)
+
+# Where the platform keeps what it writes: database, logs, secrets.
+VAR_DIR = env.path("TRADEOPS_VAR", BASE_DIR / "var")
+
+DEBUG = env.boolean("DEBUG", False)
+SECRET_KEY = env.text("SECRET_KEY") or load_or_create_secret_key(VAR_DIR)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS")
+HTTPS = env.boolean("HTTPS", False)
+
+BROKER = BrokerConfig(
+    host=env.text("IBKR_HOST", "127.0.0.1"),
+    port=env.integer("IBKR_PORT", 7497, low=1, high=65535),
+    client_id=env.integer("IBKR_CLIENT_ID", 1, low=0, high=998),
+    account=env.text("IBKR_ACCOUNT").upper(),
+    paper_trading=env.boolean("PAPER_TRADING", True),
+    restart_starts_at=env.clock_time("IBKR_RESTART_STARTS_AT", "23:45"),
+    restart_ends_at=env.clock_time("IBKR_RESTART_ENDS_AT", "00:15"),
+    market_data_lines=env.integer("IBKR_MARKET_DATA_LINES", 100, low=1, high=10_000),
+    simulated=env.boolean("IBKR_SIMULATED", False),
+)
+SIMULATOR_CONTROL_PORT = env.integer("SIMULATOR_CONTROL_PORT", 7597, low=1, high=65535)
+
+WEB_PORT = env.integer("WEB_PORT", 8000, low=1, high=65535)
+WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
+
+INSTALLED_APPS = [
+    "daphne",
+    "tradeops.apps.TradeOpsAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_q",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "tradeops.apps.TradeOpsConfig",
+    "apps.journal",
+    "apps.jobs",
+    "apps.broker",
+    "apps.snapshots",
+    "apps.console",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "tradeops.urls"
+ASGI_APPLICATION = "tradeops.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "apps.console.context_processors.banner",
+            ],
+        },
+    }
+]
+
+# Database: DATABASE_URL where there is one, else the embedded PostgreSQL that `manage.py up` starts.
+EMBEDDED_POSTGRES = EmbeddedPostgres(VAR_DIR / "postgres")
+DATABASE_KEY, DATABASE_DSN = env.first_text(["DATABASE_URL", "AUTOTRADER_DATABASE_URL"])
+DATABASE_IS_EMBEDDED = not DATABASE_DSN
+if DATABASE_IS_EMBEDDED:
+    address = EMBEDDED_POSTGRES.address()
+    # Before the first `manage.py up` nothing listens: port 1 refuses at once, and manage.py says what to do.
+    DATABASE_KEY, DATABASE_DSN = (
+        "embedded PostgreSQL",
+        address.dsn() if address else "postgresql://127.0.0.1:1/tradeops",
+    )
+DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 0, low=0, high=100)
+DATABASE_CONNECT_TIMEOUT = env.integer("AUTOTRADER_PG_CONNECT_TIMEOUT_SECONDS", 3, low=1, high=60)
+DATABASES = {"default": database_from_dsn(DATABASE_KEY, DATABASE_DSN, connect_timeout=DATABASE_CONNECT_TIMEOUT)}
+if DATABASE_POOL_SIZE:
+    # For web processes only: a pool does not survive the worker's forks.
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 3}
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 600
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+# django-q2 runs the jobs; TradeOps keeps its own truth about them (docs/architecture.md).
+JOB_TIMEOUT_SECONDS = 240
+Q_CLUSTER = {
+    "name": "default",
+    "orm": "default",
+    "workers": env.integer("WORKER_PROCESSES", 2, low=1, high=16),
+    "queue_limit": env.integer("WORKER_PROCESSES", 2, low=1, high=16),
+    "bulk": 1,
+    "poll": 0.2,
+    "timeout": JOB_TIMEOUT_SECONDS,
+    "retry": 600,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": 0,
+    "catch_up": False,
+    "scheduler": False,
+    "recycle": 200,
+    "label": "Job queue",
+}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "desk"
+LOGOUT_REDIRECT_URL = "admin:login"
+
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.console.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.console.permissions.ViewerPermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.console.api.errors.handle_exception",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "TradeOps",
+    "DESCRIPTION": "Automated trading operations at Interactive Brokers.",
+    "VERSION": "0.1.0",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOG_FILE = env.text("LOG_FILE", str(VAR_DIR / "logs" / "app.log"))
+Path(LOG_FILE).parent.mkdir(parents=True, exist_ok=True)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"()": "tradeops.lib.logs.OneLineFormatter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        # Several processes share the file: whoever rotates it renames, and each handler follows.
+        "file": {
+            "class": "logging.handlers.WatchedFileHandler",
+            "filename": LOG_FILE,
+            "formatter": "line",
+            "delay": True,
+        },
+    },
+    "root": {"handlers": ["console", "file"], "level": LOG_LEVEL},
+    "loggers": {
+        "ib_async": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "daphne": {"level": "WARNING"},
+        "django_q": {"level": "WARNING"},
+    },
+}
+
+if BROKER.client_id == 0 and not BROKER.paper_trading:
+    raise ImproperlyConfigured(
+        "IBKR_CLIENT_ID=0 binds manual TWS orders: it is refused for live trading. Choose 1 to 998."
+    )
