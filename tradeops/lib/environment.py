@@ -24,8 +24,9 @@ class Environment:
         environ.Env.read_env(folder / ".env")
 
     def text(self, key: str, default: str = "") -> str:
-        value: str = self._env.str(key, default)
-        return value.strip()
+        """The value without blanks around it; an empty one counts as not set."""
+        value: str = self._env.str(key, "")
+        return value.strip() or default
 
     def first_text(self, keys: Iterable[str]) -> tuple[str, str]:
         """The first key that is set and its value; ("", "") when none is."""

@@ -222,9 +222,9 @@ def readable_binaries(folder: Path) -> Path:
 @cache
 def user_namespaces_work() -> bool:
     probe = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--", "true"]
-    return (
-        shutil.which("unshare") is not None and subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    )  # noqa: S603 - fixed arguments
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0  # noqa: S603 - fixed arguments
 
 
 def write_private(path: Path, content: str) -> None:

@@ -1,0 +1,50 @@
+# Two commands: `make run` and `make test`. Everything they need is installed into .venv from the locked requirements.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+.PHONY: run test lint types unit browser bench lock clean
+
+run: .venv/run.stamp
+	@exec $(BIN)/python manage.py up $(ARGS)
+
+test: lint types unit browser
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv
+
+.venv/run.stamp: requirements.txt | .venv/bin/python
+	@echo "Installing what TradeOps needs (about half a minute)"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/test.stamp: requirements.txt requirements-dev.txt | .venv/bin/python
+	@echo "Installing what the tests need"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@ .venv/run.stamp
+
+lint: .venv/test.stamp
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+
+types: .venv/test.stamp
+	@$(BIN)/mypy manage.py tradeops apps
+
+unit: .venv/test.stamp
+	@$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile -q $(ARGS)
+
+browser: .venv/test.stamp
+	@CHROMIUM="$$(./tests/find_chromium.sh)" $(BIN)/python -m pytest -m browser -q $(ARGS)
+
+bench: .venv/test.stamp
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock:
+	@$(LOCK) -o requirements.txt requirements.in
+	@$(LOCK) -o requirements-dev.txt requirements-dev.in
+
+clean:
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
