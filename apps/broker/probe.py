@@ -1,0 +1,57 @@
+"""One short, harmless login at the gateway, for `doctor`: reachable, logged in, whose accounts, what time is it there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ib_async import IB, StartupFetchNONE
+
+from apps.broker.config import DOCTOR_CLIENT_ID, BrokerConfig
+from tradeops.lib.errors import TradeOpsError
+
+TIMEOUT = 8.0
+
+
+class ProbeError(TradeOpsError):
+    """The gateway could not be asked; the text says what to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    accounts: tuple[str, ...]
+    server_version: int
+    broker_time: datetime
+
+
+def probe(config: BrokerConfig) -> ProbeResult:
+    """Connect with the doctor's own client id, read accounts and time, leave.
+
+    Raises ProbeError when nothing listens, nobody is logged in, or the answer does not come within 8 s.
+    """
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    return asyncio.run(_probe(config))
+
+
+async def _probe(config: BrokerConfig) -> ProbeResult:
+    where = f"{config.host}:{config.port}"
+    ib = IB()
+    ib.RaiseRequestErrors = True
+    try:
+        await ib.connectAsync(config.host, config.port, DOCTOR_CLIENT_ID, timeout=TIMEOUT, fetchFields=StartupFetchNONE)
+        broker_time = await asyncio.wait_for(ib.reqCurrentTimeAsync(), TIMEOUT)
+        return ProbeResult(tuple(ib.managedAccounts()), ib.client.serverVersion(), broker_time.astimezone(UTC))
+    except ConnectionRefusedError:
+        raise ProbeError(
+            f"Failed to connect to IBKR: nothing listens at {where}. Start TWS or IB Gateway with the API enabled, "
+            "or check IBKR_HOST and IBKR_PORT."
+        ) from None
+    except (TimeoutError, ConnectionError, OSError) as error:
+        raise ProbeError(
+            f"Failed to connect to IBKR at {where}: {error or 'no answer'}. Something listens but nobody is logged in, "
+            f"the API is disabled, or client id {DOCTOR_CLIENT_ID} is taken."
+        ) from None
+    finally:
+        ib.disconnect()

@@ -1,0 +1,1 @@
+"""`manage.py doctor`: is everything in place, and if not, what to do."""

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from rich.console import Console
+
+from apps.console.doctor.report import run_checks
+from apps.console.doctor.verdicts import Check, Verdict
+
+STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
+
+
+class Command(BaseCommand):
+    help = "Check that everything is in place; each line that is not says what to do. Exit code 1 if one fails."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the checks as one JSON document")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        checks = []
+        console = Console(file=self.stdout._out, highlight=False, soft_wrap=True)
+        for check in run_checks():
+            checks.append(check)
+            if not options["json"]:
+                print_check(console, check)
+        failed = any(check.verdict is Verdict.FAIL for check in checks)
+        if options["json"]:
+            self.stdout.write(json.dumps({"ok": not failed, "checks": [asdict(check) for check in checks]}, indent=2))
+        if failed:
+            sys.exit(1)
+
+
+def print_check(console: Console, check: Check) -> None:
+    console.print(f"{check.verdict:<4}  ", style=STYLES[check.verdict], end="", markup=False)
+    console.print(f"{check.name:<14}  {check.detail}", markup=False)
+    if check.remedy:
+        console.print(f"{'':22}-> {check.remedy}", markup=False)

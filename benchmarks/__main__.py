@@ -1,0 +1,55 @@
+"""Run the benchmarks one after the other and write what they print to benchmarks/RESULTS.md.
+
+    python -m benchmarks            all
+    python -m benchmarks health     only those named
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+HEADER = """# Benchmark results
+
+Each benchmark runs the product and the named alternative in the same run on the same machine: trust the ratios, not the
+absolute figures. `make bench` makes this page; `python -m benchmarks.NAME --help` explains one.
+"""
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+
+
+def run(name: str) -> str:
+    print(f"== {name}", flush=True)
+    result = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}"], cwd=FOLDER.parent, stdout=subprocess.PIPE, text=True, check=False
+    )
+    print(result.stdout, flush=True)
+    if result.returncode != 0:
+        sys.exit(f"{name} failed with exit code {result.returncode}")
+    return result.stdout.strip()
+
+
+def section(name: str, output: str) -> str:
+    return f"\n## {name}\n\n```text\n{output}\n```\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*names(), []], help="which to run (all)")
+    chosen = parser.parse_args().names or names()
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    parts = [HEADER, f"\nMade {datetime.now(UTC):%Y-%m-%d} on {machine}.\n"]
+    parts += [section(name, run(name)) for name in chosen]
+    (FOLDER / "RESULTS.md").write_text("".join(parts))
+
+
+if __name__ == "__main__":
+    main()
