@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from ..types import Contract
-from .listener import Listener, Silence
+from ..types import Query, RequestError
+from . import checks, conditions, what_if
+from .book import Book
+from .desk import BRACKET_OCA_TYPE, Desk
+from .expiry import settle_expired
+from .fills import Fills
+from .identifiers import Identifiers
+from .instruments import resolve
+from .listener import Listener
+from .moments import EXCHANGE_TIME
+from .opening import opening_account
 from .orders import Order
+from .pricing import market_price
 from .records import (
     AccountValue,
     CommissionReport,
@@ -20,55 +31,356 @@ from .records import (
     Position,
 )
 from .requests import OrderRequest
+from .statements import Statements
+from .valuation import Valuation
 
 if TYPE_CHECKING:
     from ..market import Market
+
+EVERYTHING = ExecutionFilter()
 
 
 class Exchange:
     """One instance outlives restarts of the server: working orders, positions and executions stay."""
 
-    listener: Listener
-    hold: bool  # no fills while it is on
-    fill_chunk: int | None  # at most this many units per order and market step
-    auto_bind: bool  # orders entered by hand get a negative order id of client 0 at once
-
     def __init__(self, market: Market, accounts: Sequence[str] = ("DU1234567",), seed: int = 7) -> None:
-        self.listener = Silence()
-        raise NotImplementedError("body follows within minutes: signatures only")
+        self.accounts = list(accounts)
+        self.auto_bind = False  # orders entered by hand get a negative order id of client 0 at once
+        self._market = market
+        self._identifiers = Identifiers(market.now(), seed)
+        self._valuation = Valuation(market)
+        self._books = {
+            code: opening_account(code, market, self._valuation, number, seed)
+            for number, code in enumerate(self.accounts, 1)
+        }
+        self._orders = Book()
+        self._fills = Fills(market, self._books, self._identifiers)
+        self._desk = Desk(market, self._books, self._orders, self._fills, self._valuation)
+        self._statements = Statements(market, self._books, self._valuation)
+        self._rejections: list[tuple[int, str]] = []
+        self._today = self._date()
 
-    accounts: list[str]
+    # --- switches -------------------------------------------------------------------------------------------------
 
-    # orders of clients: refusals go to listener.error, never an exception
-    def place(self, request: OrderRequest) -> None: ...
-    def cancel(self, client_id: int, order_id: int) -> None: ...
-    def global_cancel(self) -> None: ...
+    @property
+    def listener(self) -> Listener:
+        return self._fills.listener
 
-    # by hand in TWS, and control port: RequestError if impossible
-    def cancel_by_perm_id(self, perm_id: int) -> None: ...
-    def manual_order(self, symbol: str, side: str, quantity: Decimal, price: float | None = None) -> Order: ...
-    def manual_trade(self, symbol: str, side: str, quantity: Decimal) -> Order: ...
-    def bind_manual(self, client_id: int = 0) -> None: ...
-    def fill(self, client_id: int, order_id: int, quantity: Decimal, price: float) -> None: ...
-    def reject_next(self, count: int, code: int = 201, text: str = "") -> None: ...
-    def duplicate_last_execution(self) -> Execution: ...
-    def correct_execution(self, exec_id: str, price: float | None = None, shares: Decimal | None = None) -> Execution: ...
+    @listener.setter
+    def listener(self, listener: Listener) -> None:
+        self._fills.listener = listener
 
-    # market and clock
-    def on_market_change(self, changed: frozenset[int]) -> None: ...
-    def end_day(self) -> None: ...
+    @property
+    def hold(self) -> bool:
+        """No fills while it is on. Switching it off fills at once what can be filled."""
+        return self._desk.hold
 
-    # reading
-    def open_orders(self, client_id: int | None = None) -> list[Order]: ...
-    def completed_orders(self, api_only: bool = False) -> list[Order]: ...
-    def executions(self, wanted: ExecutionFilter = ExecutionFilter()) -> list[tuple[Execution, CommissionReport]]: ...
-    def next_order_id(self, client_id: int) -> int: ...
-    def reset_order_ids(self) -> None: ...
-    def positions(self, account: str) -> list[Position]: ...
-    def position(self, account: str, con_id: int) -> Position | None: ...  # quantity 0 after closing today
-    def portfolio(self, account: str) -> list[PortfolioItem]: ...
-    def account_values(self, account: str) -> list[AccountValue]: ...
-    def summary(self, account: str, tags: Sequence[str]) -> list[AccountValue]: ...
-    def pnl(self, account: str) -> Pnl: ...
-    def pnl_single(self, account: str, con_id: int) -> PnlSingle: ...
-    def contract_of(self, order: Order) -> Contract: ...
+    @hold.setter
+    def hold(self, on: bool) -> None:
+        self._desk.hold = on
+        if not on:
+            self._desk.work_all()
+
+    @property
+    def fill_chunk(self) -> int | None:
+        """At most this many units per order and market step."""
+        return self._desk.fill_chunk
+
+    @fill_chunk.setter
+    def fill_chunk(self, chunk: int | None) -> None:
+        if chunk is not None and chunk < 1:
+            raise RequestError(321, "The fill size must be at least 1.")
+        self._desk.fill_chunk = chunk
+
+    @property
+    def reject_status_first(self) -> bool:
+        """A rejected order's status Inactive is sent before its error 201."""
+        return self._desk.reject_status_first
+
+    @reject_status_first.setter
+    def reject_status_first(self, on: bool) -> None:
+        self._desk.reject_status_first = on
+
+    # --- orders of clients: refusals go to listener.error, never an exception ---------------------------------------
+
+    def place(self, request: OrderRequest) -> None:
+        """A new order, a modification (same client and order id), or a what-if."""
+        try:
+            existing = None if request.what_if else self._orders.find(request.client_id, request.order_id)
+            if existing:
+                self._modify(existing, request)
+            elif request.what_if:
+                self._preview(request)
+            else:
+                self._place_new(request)
+        except RequestError as error:
+            self.listener.error(request.client_id, request.order_id, error.code, error.text)
+
+    def _place_new(self, request: OrderRequest) -> None:
+        self._check_new_id(request)
+        order = self._take_in(request)
+        self._attach(order)
+        self._orders.add(order)
+        if self._rejections:
+            self._desk.reject(order, *self._rejections.pop(0))
+        elif request.transmit:
+            self._transmit(order)
+
+    def _check_new_id(self, request: OrderRequest) -> None:
+        if request.order_id <= 0:
+            raise RequestError(321, "Error validating request. The order id must be positive.")
+        self._orders.check_new_id(request.client_id, request.order_id)
+
+    def _take_in(self, request: OrderRequest) -> Order:
+        """Checks a request and makes the order, not yet in the book. RequestError if it is refused."""
+        account = checks.choose_account(request, self.accounts)
+        contract, legs = resolve(self._market, request)
+        checks.check_terms(request, contract)
+        conditions.check(request.conditions, self._market)
+        return Order(
+            request=request,
+            contract=contract,
+            legs=legs,
+            perm_id=self._identifiers.next_perm_id(),
+            account=account,
+            placed_at=self._market.now(),
+            client_id=request.client_id,
+            order_id=request.order_id,
+            transmitted=False,
+            trail_stop_price=request.trail_stop_price,
+            oca_group=request.oca_group,
+            oca_type=request.oca_type or (1 if request.oca_group else 0),
+        )
+
+    def _attach(self, order: Order) -> None:
+        """Makes an order the child of its parent; siblings form an OCA group named after the parent's permId."""
+        if not order.request.parent_id:
+            return
+        parent = self._orders.find(order.client_id, order.request.parent_id)
+        if parent is None or parent is order:
+            raise RequestError(135, f"Can't find order with id = {order.request.parent_id}")
+        if not parent.is_working and parent.status != "Filled":
+            raise RequestError(106, f"Can't transmit order ID: {order.order_id}, its parent is {parent.status}")
+        order.parent = parent
+        parent.children.append(order)
+        if not order.oca_group:
+            order.oca_group, order.oca_type = str(parent.perm_id), BRACKET_OCA_TYPE
+
+    def _transmit(self, order: Order) -> None:
+        """The last child releases its parent and siblings, the parent first."""
+        family = [order]
+        if order.parent:
+            family = [order.parent, *order.parent.children]
+        for member in family:
+            if not member.transmitted and member.is_working:
+                self._desk.activate(member)
+
+    def _preview(self, request: OrderRequest) -> None:
+        order = self._take_in(request)
+        order.what_if = what_if.preview(order, self._books[order.account], self._market, self._valuation)
+        order.status, order.transmitted = "PreSubmitted", True
+        self.listener.order_opened(order)
+
+    def _modify(self, order: Order, request: OrderRequest) -> None:
+        self._check_modification(order, request)
+        before = order.request, order.trail_stop_price
+        order.request = request
+        if request.trail_stop_price is not None and request.trail_stop_price != before[0].trail_stop_price:
+            order.trail_stop_price = request.trail_stop_price
+        if not order.transmitted:
+            if request.transmit:
+                self._transmit(order)
+            return
+        refusal = self._desk.refusal(order)
+        if refusal:
+            order.request, order.trail_stop_price = before
+            raise RequestError(201, refusal)
+        self._desk.refresh(order)
+        self._desk.announce(order)
+        self._desk.work(order)
+
+    def _check_modification(self, order: Order, request: OrderRequest) -> None:
+        if order.status == "Filled":
+            raise RequestError(104, "Cannot modify a filled order.")
+        if not order.is_working:
+            raise RequestError(103, f"Duplicate order id: {request.order_id}")
+        contract, legs = resolve(self._market, request)
+        same = (contract.con_id, request.action, request.parent_id) == (
+            order.contract.con_id,
+            order.request.action,
+            order.request.parent_id,
+        )
+        if not same or legs != order.legs or checks.choose_account(request, self.accounts) != order.account:
+            raise RequestError(105, "Order being modified does not match original order.")
+        checks.check_terms(request, contract)
+        conditions.check(request.conditions, self._market)
+        if request.quantity <= order.filled:
+            raise RequestError(105, "Order being modified does not match original order: more is filled already.")
+
+    def cancel(self, client_id: int, order_id: int) -> None:
+        order = self._orders.find(client_id, order_id)
+        if order is None:
+            text = f"OrderId {order_id} that needs to be cancelled is not found."
+            self.listener.error(client_id, order_id, 10147, text)
+        elif not order.is_working:
+            text = f"OrderId {order_id} that needs to be cancelled cannot be cancelled, state: {order.status}."
+            self.listener.error(client_id, order_id, 10148, text)
+        else:
+            self._desk.cancel(order, "by the client")
+
+    def global_cancel(self) -> None:
+        """Every client's orders and those entered by hand."""
+        for order in self._orders.working():
+            self._desk.cancel(order, "global cancel")
+
+    # --- by hand in TWS, and faults: RequestError if impossible -----------------------------------------------------
+
+    def cancel_by_perm_id(self, perm_id: int) -> None:
+        order = self._orders.by_perm_id(perm_id)
+        if order is None or not order.is_working:
+            raise RequestError(321, f"There is no working order with permId {perm_id}.")
+        self._desk.cancel(order, "by hand")
+
+    def manual_order(self, symbol: str, side: str, quantity: Decimal, price: float | None = None) -> Order:
+        """An order entered in TWS: a limit order, or a market order without a price. `symbol` may be a conId."""
+        order = self._enter_by_hand(symbol, side, quantity, price)
+        self._desk.activate(order)
+        return order
+
+    def manual_trade(self, symbol: str, side: str, quantity: Decimal) -> Order:
+        """A trade made in TWS: filled at once, even while fills are on hold."""
+        order = self._enter_by_hand(symbol, side, quantity, None)
+        self._desk.refresh(order)
+        order.transmitted = True
+        price = market_price(self._market, order)
+        self._desk.fill(order, quantity, self._valuation.mark(order.contract) if price is None else price)
+        return order
+
+    def _enter_by_hand(self, symbol: str, side: str, quantity: Decimal, price: float | None) -> Order:
+        request = OrderRequest(
+            client_id=0,
+            order_id=0,
+            query=self._query_by_hand(symbol),
+            action=side.upper(),
+            quantity=quantity,
+            order_type="MKT" if price is None else "LMT",
+            limit_price=price,
+            account=self.accounts[0],
+        )
+        order = self._take_in(request)
+        if self.auto_bind:
+            self._orders.bind(order)
+        self._orders.add(order)
+        return order
+
+    def _query_by_hand(self, symbol: str) -> Query:
+        if symbol.isdigit():
+            return Query(con_id=int(symbol), exchange="SMART")
+        found = self._market.find(Query(symbol=symbol, sec_type="STK"))
+        return Query(con_id=found[0].con_id, exchange="SMART")
+
+    def bind_manual(self, client_id: int = 0) -> None:
+        """Gives orders entered by hand negative order ids; only client 0 may. Error 327 goes to the listener."""
+        if client_id != 0:
+            text = "Only API connections with clientId set to 0 can set the auto bind TWS orders property."
+            self.listener.error(client_id, -1, 327, text)
+            return
+        for order in self._orders.working():
+            if order.order_id == 0:
+                self._orders.bind(order)
+                self._desk.announce(order)
+
+    def fill(self, client_id: int, order_id: int, quantity: Decimal, price: float) -> None:
+        """Fills an order by force, whatever the market says."""
+        order = self._orders.find(client_id, order_id)
+        if order is None or not order.is_working:
+            raise RequestError(321, f"There is no working order {order_id} of client {client_id}.")
+        if not 0 < quantity <= order.remaining:
+            raise RequestError(321, f"The quantity must be above 0 and at most {order.remaining}.")
+        if not order.transmitted:
+            self._desk.activate(order)
+        self._desk.fill(order, quantity, price)
+
+    def reject_next(self, count: int, code: int = 201, text: str = "Order rejected - reason:Simulated") -> None:
+        self._rejections = [(code, text)] * count
+
+    def duplicate_last_execution(self) -> Execution:
+        return self._fills.repeat_last()
+
+    def correct_execution(self, exec_id: str, price: float | None = None, shares: Decimal | None = None) -> Execution:
+        return self._fills.correct(exec_id, price, shares)
+
+    # --- market and clock -------------------------------------------------------------------------------------------
+
+    def on_market_change(self, changed: frozenset[int]) -> None:
+        """Works all orders. Call it after every market step; options move with their underlyings."""
+        if self._date() != self._today:
+            self._start_day()
+        self._desk.work_all()
+
+    def end_day(self) -> None:
+        """The session closes now: closing auctions, DAY orders expire, a new day begins for the P&L."""
+        for order in self._orders.working():
+            if order.auction_at and order.is_working and order.transmitted:
+                self._desk.cross_at_close(order)
+            elif order.request.tif == "DAY":
+                self._desk.cancel(order, "expired")
+        self._start_day()
+
+    def _start_day(self) -> None:
+        self._today = self._date()
+        for account in self._books.values():
+            settle_expired(account, self._market, self._valuation, self.listener, f"{self._today:%Y%m%d}")
+            self._valuation.start_day(account)
+            self.listener.account_changed(account.code)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def open_orders(self, client_id: int | None = None) -> list[Order]:
+        """Working orders, those not yet transmitted among them; client 0 also has the orders entered by hand."""
+        return [order for order in self._orders.working() if client_id in (None, order.client_id)]
+
+    def completed_orders(self, api_only: bool = False) -> list[Order]:
+        """Orders finished today, exchange time."""
+        return [
+            order
+            for order in self._orders.all()
+            if order.completed_at
+            and order.completed_at.astimezone(EXCHANGE_TIME).date() == self._date()
+            and not (api_only and order.is_by_hand)
+        ]
+
+    def executions(self, wanted: ExecutionFilter = EVERYTHING) -> list[tuple[Execution, CommissionReport]]:
+        return self._fills.select(wanted)
+
+    def next_order_id(self, client_id: int) -> int:
+        return self._orders.next_order_id(client_id)
+
+    def reset_order_ids(self) -> None:
+        self._orders.reset_order_ids()
+
+    def positions(self, account: str) -> list[Position]:
+        return self._statements.positions(account)
+
+    def position(self, account: str, con_id: int) -> Position | None:
+        """Quantity 0 if it was closed; None if the account never held it."""
+        return self._statements.position(account, con_id)
+
+    def portfolio(self, account: str) -> list[PortfolioItem]:
+        """Lines closed today are in it with quantity 0."""
+        return self._statements.portfolio(account)
+
+    def account_values(self, account: str) -> list[AccountValue]:
+        return self._statements.account_values(account)
+
+    def summary(self, account: str, tags: Sequence[str]) -> list[AccountValue]:
+        return self._statements.summary(account, tags)
+
+    def pnl(self, account: str) -> Pnl:
+        return self._statements.pnl(account)
+
+    def pnl_single(self, account: str, con_id: int) -> PnlSingle:
+        return self._statements.pnl_single(account, con_id)
+
+    def _date(self) -> date:
+        return self._market.now().astimezone(EXCHANGE_TIME).date()

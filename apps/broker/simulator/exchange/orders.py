@@ -34,12 +34,30 @@ class WhatIf:
     warning: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class OrderLeg:
+    """What one unit of the order trades: `ratio` is positive where buying the order buys the contract."""
+
+    contract: Contract
+    ratio: int
+
+
 @dataclass(slots=True)
+class Charge:
+    """What an order filled of one contract so far, and the commission charged for it."""
+
+    filled: Decimal = Decimal(0)
+    value: Decimal = Decimal(0)
+    commission: Decimal = Decimal(0)
+
+
+@dataclass(slots=True, eq=False)
 class Order:
     """`request` carries the present terms; a modification replaces it. `perm_id` never repeats."""
 
     request: OrderRequest
     contract: Contract
+    legs: tuple[OrderLeg, ...]  # one for a plain order, several for a combo
     perm_id: int
     account: str
     placed_at: datetime
@@ -51,7 +69,7 @@ class Order:
     filled: Decimal = Decimal(0)
     average_fill_price: float = 0.0
     last_fill_price: float = 0.0
-    commission: Decimal = Decimal(0)
+    charges: dict[int, Charge] = field(default_factory=dict)
     triggered: bool = False
     trail_stop_price: float | None = None
     oca_group: str = ""
@@ -67,6 +85,10 @@ class Order:
     @property
     def remaining(self) -> Decimal:
         return self.request.quantity - self.filled
+
+    @property
+    def commission(self) -> Decimal:
+        return sum((charge.commission for charge in self.charges.values()), Decimal(0))
 
     @property
     def is_working(self) -> bool:
