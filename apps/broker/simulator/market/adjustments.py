@@ -54,6 +54,11 @@ class AdjustedPath:
     def frozen(self) -> bool:
         return self._pieces[-1].frozen_at is not None
 
+    @property
+    def offset(self) -> float:
+        """What has been added by now to the path's log price."""
+        return self._pieces[-1].offset
+
     def _append(self, piece: Piece) -> None:
         self._pieces.append(piece)
         self._starts.append(piece.start)

@@ -131,9 +131,7 @@ def _is_currency_holiday(day: date) -> bool:
 def venues() -> dict[str, Venue]:
     us_days = (time(9, 30), time(16))
     return {
-        "US": Venue(
-            "US", NEW_YORK, us_days, is_us_holiday, half_day=is_us_half_day, extended=(time(4), time(20))
-        ),
+        "US": Venue("US", NEW_YORK, us_days, is_us_holiday, half_day=is_us_half_day, extended=(time(4), time(20))),
         "INDEX": Venue("INDEX", NEW_YORK, us_days, is_us_holiday, half_day=is_us_half_day),
         "LSE": Venue(
             "LSE", LONDON, (time(8), time(16, 30)), is_uk_holiday, half_day=is_uk_half_day, half_day_close=time(12, 30)

@@ -199,7 +199,10 @@ def _index(con_id: int, symbol: str, name: str) -> Contract:
     )
 
 
-_CURRENCIES = {"EUR": (12087792, 1.174, 0.075, "European Monetary Union Euro"), "GBP": (12087797, 1.347, 0.08, "British pound")}
+_CURRENCIES = {
+    "EUR": (12087792, 1.174, 0.075, "European Monetary Union Euro"),
+    "GBP": (12087797, 1.347, 0.08, "British pound"),
+}
 
 
 def _currencies() -> Iterator[Instrument]:

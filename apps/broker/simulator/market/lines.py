@@ -48,6 +48,11 @@ class Line:
         """At the money, 30 days, annual."""
         return exp(self.volatility.value(at))
 
+    @property
+    def usual_volatility(self) -> float:
+        """Where implied volatility returns to in the long run."""
+        return _VOLATILITY_PREMIUM * self.instrument.annual_volatility
+
     def forget_range(self) -> None:
         self._range = None
 

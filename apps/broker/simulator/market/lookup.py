@@ -14,12 +14,11 @@ MOST_MATCHES = 16
 
 
 def check_security_type(query: Query) -> None:
-    if query.sec_type not in SECURITY_TYPES and not (query.con_id or query.sec_id):
+    if query.sec_type not in SECURITY_TYPES and (query.sec_type or not (query.con_id or query.sec_id)):
         raise RequestError(321, "Error validating request.-'bW' : cause - Please enter a valid security type")
 
 
 def find_lines(lines: Iterable[Line], query: Query) -> list[Contract]:
-    check_security_type(query)
     return [routed(line.contract, query.exchange) for line in lines if _matches(line.contract, query)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from hashlib import blake2b
+from math import sqrt
 
 _BITS = 15
 _SIZE = 1 << _BITS
@@ -16,12 +17,12 @@ class Noise:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        generator = random.Random(seed)  # noqa: S311 - simulated prices, not secrets
+        generator = random.Random(seed)
         raw = [generator.gauss(0.0, 1.0) for _ in range(_SIZE)]
         mean = sum(raw) / _SIZE
-        deviation = (sum((value - mean) ** 2 for value in raw) / _SIZE) ** 0.5
+        deviation = sqrt(sum((value - mean) ** 2 for value in raw) / _SIZE)
         table = [(value - mean) / deviation for value in raw]
-        self._table = table + table[:LONGEST_SLICE]
+        self._table: list[float] = table + table[:LONGEST_SLICE]
 
     def key(self, name: str) -> int:
         return int.from_bytes(blake2b(f"{self._seed}:{name}".encode(), digest_size=8).digest(), "big")

@@ -62,9 +62,7 @@ class VolumePath:
         total = self._average * _SHARE_OF_DAY[segment.kind] * exp(0.28 * self._noise.one(self._key, first))
         bumps = self._noise.slice(self._key ^ 1, first, count)
         smile = 1.4 if segment.kind == "regular" else 0.0
-        weights = [
-            (1 + smile * (2 * (n + 0.5) / count - 1) ** 2) * exp(0.2 * bump) for n, bump in enumerate(bumps)
-        ]
+        weights = [(1 + smile * (2 * (n + 0.5) / count - 1) ** 2) * exp(0.2 * bump) for n, bump in enumerate(bumps)]
         return [total * share / sum(weights) for share in accumulate(weights, initial=0.0)]
 
     def _part_of_slot(self, slot: int, second: float) -> float:
