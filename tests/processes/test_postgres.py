@@ -64,7 +64,7 @@ def test_password_is_private_and_needed(tmp_path: Path) -> None:
 def test_server_never_runs_as_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Root where user namespaces are forbidden: `nobody`, on a copy of the binaries that it may read."""
     monkeypatch.setattr(postgres, "user_namespaces_work", lambda: False)
-    folder = Path(tempfile.mkdtemp(prefix="tradeops-nobody-", dir="/var/tmp"))  # noqa: S108 - a folder nobody may enter
+    folder = Path(tempfile.mkdtemp(prefix="tradeops-nobody-", dir="/var/tmp"))
     folder.chmod(0o755)
     cluster = EmbeddedPostgres(folder / "postgres", durable=False)
     try:
