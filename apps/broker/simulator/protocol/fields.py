@@ -21,6 +21,10 @@ class Reader:
         self._position = position
 
     @property
+    def fields(self) -> Sequence[str]:
+        return self._fields
+
+    @property
     def remaining(self) -> int:
         return len(self._fields) - self._position
 

@@ -1,0 +1,70 @@
+"""Everything that can be made to go wrong, as switches and counters that the other parts consult."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .protocol.messages import Request
+
+Entitlement = Literal["live", "delayed", "none"]
+
+
+@dataclass(slots=True)
+class Failure:
+    code: int
+    left: int
+
+
+@dataclass(slots=True)
+class Faults:
+    """`broker_connected` is False between 1100 and 1101 or 1102."""
+
+    delay: float = 0.0  # seconds added to everything the server sends
+    blackhole: bool = False
+    accept_close: bool = False
+    broker_connected: bool = True
+    read_only: bool = False
+    mutes: Counter[Request] = field(default_factory=Counter)
+    failures: dict[Request, Failure] = field(default_factory=dict)
+    lose_acknowledgements: int = 0
+    lose_orders: int = 0
+    default_entitlement: Entitlement = "live"
+    entitlements: dict[str, Entitlement] = field(default_factory=dict)
+
+    def swallows(self, request: Request) -> bool:
+        """Uses up one of the requests that shall never be answered."""
+        if self.mutes[request] <= 0:
+            return False
+        self.mutes[request] -= 1
+        return True
+
+    def fail(self, request: Request, code: int, count: int) -> None:
+        self.failures[request] = Failure(code, count)
+
+    def failure_code(self, request: Request) -> int | None:
+        """Uses up one of the requests that shall be answered with an error."""
+        failure = self.failures.get(request)
+        if failure is None or failure.left <= 0:
+            return None
+        failure.left -= 1
+        return failure.code
+
+    def loses_order(self) -> bool:
+        self.lose_orders, lost = max(0, self.lose_orders - 1), self.lose_orders > 0
+        return lost
+
+    def loses_acknowledgement(self) -> bool:
+        self.lose_acknowledgements, lost = max(0, self.lose_acknowledgements - 1), self.lose_acknowledgements > 0
+        return lost
+
+    def entitlement(self, symbol: str) -> Entitlement:
+        return self.entitlements.get(symbol, self.default_entitlement)
+
+    def entitle(self, level: Entitlement, symbol: str | None) -> None:
+        if symbol is None:
+            self.default_entitlement = level
+            self.entitlements.clear()
+        else:
+            self.entitlements[symbol] = level

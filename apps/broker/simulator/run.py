@@ -1,0 +1,114 @@
+"""Starts the simulated gateway and runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from .settings import DEFAULT_ACCOUNT, GatewaySettings, LimitSettings
+from .types import MarketSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    defaults = LimitSettings()
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="API port; 0 takes a free one")
+    parser.add_argument("--control-port", type=int, default=0, help="control port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--print-ports", action="store_true", help="print the ports as one JSON line when ready")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same market (default %(default)s)")
+    parser.add_argument("--tick-interval", type=float, default=0.25, help="seconds between market steps; 0 only on `tick`")
+    parser.add_argument("--accounts", type=_account_list, default=(DEFAULT_ACCOUNT,), help="account codes, comma separated")
+    parser.add_argument("--master-client-id", type=int, help="this client id hears of all orders")
+    parser.add_argument("--start", type=_moment, help="simulated time to start at, ISO 8601; default: the machine's clock")
+    parser.add_argument("--exchange-hours", action="store_true", help="close the market outside exchange hours")
+    parser.add_argument(
+        "--reject-style", choices=("error-first", "status-first"), default="error-first", help="order of 201 and Inactive"
+    )
+    parser.add_argument("--pacing", type=int, default=defaults.messages_per_second, help="messages a second; 0 is no limit")
+    parser.add_argument("--pacing-mode", choices=("reject", "pace"), default="reject", help="refuse or delay what exceeds it")
+    parser.add_argument("--lines", type=int, default=defaults.market_data_lines, help="market data lines over all clients")
+    parser.add_argument("--no-history-pacing", action="store_true", help="do not enforce the limits on history requests")
+
+
+def settings_from(options: argparse.Namespace) -> GatewaySettings:
+    market = MarketSettings(
+        seed=options.seed,
+        start=options.start,
+        tick_interval=options.tick_interval,
+        exchange_hours=options.exchange_hours,
+    )
+    limits = LimitSettings(
+        messages_per_second=options.pacing,
+        pace_messages=options.pacing_mode == "pace",
+        market_data_lines=options.lines,
+        history_pacing=not options.no_history_pacing,
+    )
+    return GatewaySettings(
+        host=options.host,
+        port=options.port,
+        control_port=options.control_port,
+        accounts=options.accounts,
+        master_client_id=options.master_client_id,
+        reject_status_first=options.reject_style == "status-first",
+        market=market,
+        limits=limits,
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Returns after SIGTERM or SIGINT. OSError if a port is taken."""
+    asyncio.run(_serve(settings_from(options), options.print_ports))
+
+
+async def _serve(settings: GatewaySettings, print_ports: bool) -> None:
+    from .control.port import ControlPort
+    from .server import Gateway
+
+    gateway = Gateway(settings)
+    await gateway.start()
+    control = ControlPort(gateway)
+    await control.start(settings.control_port)
+    if print_ports:
+        print(json.dumps({"port": gateway.port, "control_port": control.port}), flush=True)  # noqa: T201
+    await _stop_signal()
+    await control.stop()
+    await gateway.stop()
+
+
+async def _stop_signal() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
+    add_arguments(parser)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        run(options)
+    except OSError as problem:
+        parser.exit(1, f"cannot start: {problem}. Choose another --port or --control-port, or 0 for a free one.\n")
+
+
+def _account_list(value: str) -> tuple[str, ...]:
+    accounts = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not accounts:
+        raise argparse.ArgumentTypeError("name at least one account, as in DU1234567")
+    return accounts
+
+
+def _moment(value: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{value!r} is not ISO 8601, as in 2026-11-20T14:30:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
