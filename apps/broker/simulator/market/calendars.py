@@ -60,6 +60,10 @@ class Venue:
     def regular(self, day: date) -> Segment | None:
         return next((segment for segment in self.segments(day) if segment.kind == "regular"), None)
 
+    def regular_close(self, day: date) -> int:
+        """Of a trading day."""
+        return next(segment.end for segment in self.segments(day) if segment.kind == "regular")
+
     def segments(self, day: date) -> tuple[Segment, ...]:
         """Everything from the first boundary of a day to that of the next, without gaps."""
         found = self._cached.get(day)

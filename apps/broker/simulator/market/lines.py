@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from math import exp, log, sqrt
 
 from .adjustments import AdjustedPath
-from .calendars import Segment, Venue, venues
+from .calendars import Venue, venues
 from .catalogue import Instrument
 from .factors import REFERENCE_DAY, Factors
 from .noise import Noise
@@ -41,6 +40,11 @@ class Line:
         self.volumes = VolumePath(noise, self.venue, instrument.noise_name, instrument.volume)
         self._range: DayRange | None = None
 
+    @property
+    def has_volatility(self) -> bool:
+        """Whether options on it exist, here or in reality."""
+        return self.instrument.has_options or self.contract.symbol == "SPX"
+
     def price(self, at: float) -> float:
         return exp(self.prices.value(at))
 
@@ -71,14 +75,11 @@ class Line:
     def previous_close_at(self, at: float) -> int:
         """When the regular session before the current day closed."""
         day = self.venue.previous_trading_day(self.venue.day_at(at))
-        return self._regular(day).end
+        return self.venue.regular_close(day)
 
     def last_session_end(self, at: float) -> float:
         """Now inside a regular session, else the close of the last one."""
-        return min(at, self._regular(self.venue.latest_trading_day(at)).end)
-
-    def _regular(self, day: date) -> Segment:
-        return next(segment for segment in self.venue.segments(day) if segment.kind == "regular")
+        return min(at, self.venue.regular_close(self.venue.latest_trading_day(at)))
 
     def _day_span(self, at: float) -> tuple[int, int]:
         segments = self.venue.segments(self.venue.day_at(at))

@@ -5,10 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from math import log
 
-from ..types import Chain, Contract, MarketSettings, OptionComputation, Query, Quote, RequestError
+from ..types import (
+    Bar,
+    Chain,
+    Contract,
+    HistoricalTick,
+    MarketSettings,
+    OptionComputation,
+    Query,
+    Quote,
+    RequestError,
+    Session,
+)
 from .catalogue import all_instruments
 from .clock import Clock
 from .factors import Factors
+from .history import History
 from .lines import Line
 from .lookup import check_security_type, find_lines, search_lines
 from .noise import Noise
@@ -28,6 +40,7 @@ class Market:
         self._lines = {instrument.contract.con_id: Line(noise, factors, instrument) for instrument in all_instruments()}
         self._options = OptionListing(self._lines)
         self._desk = OptionDesk()
+        self._history = History(self._lines, self._desk)
         self._shown = {con_id: self._ticks(line) for con_id, line in self._lines.items()}
 
     def now(self) -> datetime:
@@ -104,6 +117,79 @@ class Market:
             elif not halted and line.prices.frozen:
                 line.prices.thaw(self._price_time(line))
         return lines[0].contract
+
+    def bars(
+        self,
+        contract: Contract,
+        end: datetime | None,
+        duration: str,
+        bar_size: str,
+        what: str,
+        use_rth: bool,
+    ) -> list[Bar]:
+        """RequestError 321 for what IB refuses to parse, 162 where there is no such data."""
+        return self._history.bars(contract, self._clock.at, end, duration, bar_size, what, use_rth)
+
+    def schedule(self, contract: Contract, end: datetime | None, duration: str, use_rth: bool) -> list[Session]:
+        return self._history.schedule(contract, self._clock.at, end, duration, use_rth)
+
+    def head_timestamp(self, contract: Contract, what: str) -> datetime:
+        return self._history.head_timestamp(contract, self._clock.at, what)
+
+    def sessions(self, contract: Contract, start: datetime, end: datetime) -> list[Session]:
+        """Regular ones that overlap the given time."""
+        return self._history.sessions(contract, start, end)
+
+    def trading_hours(self, contract: Contract) -> tuple[str, str]:
+        """With and without extended hours, for the coming week."""
+        return self._history.trading_hours(contract, self._clock.at)
+
+    def is_open(self, contract: Contract, at: datetime) -> bool:
+        """Regular hours; always, unless the market keeps exchange hours."""
+        if not self.settings.exchange_hours:
+            return True
+        venue = self._lines[contract.under_con_id or contract.con_id].venue
+        return venue.segment_at(at.timestamp()).kind == "regular"
+
+    def historical_ticks(
+        self, contract: Contract, start: datetime | None, end: datetime | None, count: int, what: str
+    ) -> list[HistoricalTick]:
+        return self._history.ticks(contract, self._clock.at, start, end, count, what)
+
+    def histogram(self, contract: Contract, period: str, use_rth: bool) -> list[tuple[float, int]]:
+        """Traded volume by price."""
+        return self._history.histogram(contract, self._clock.at, period, use_rth)
+
+    def exchange_rate(self, source: str, target: str) -> float:
+        """Units of target for one of source."""
+        return self._in_dollars(source) / self._in_dollars(target)
+
+    def average_daily_volume(self, con_id: int) -> int:
+        """Shares, or contracts for an option."""
+        line = self._lines.get(con_id)
+        if line is not None:
+            return line.instrument.volume
+        return self._desk.average_volume(*self._option(con_id))
+
+    def open_interest(self, con_id: int) -> int:
+        return self._desk.open_interest(*self._option(con_id))
+
+    def historical_volatility(self, con_id: int) -> float:
+        """Annual, of the last 30 days."""
+        return self._history.historical_volatility(self._line(con_id).contract, self._clock.at)
+
+    def implied_volatility_index(self, con_id: int) -> float | None:
+        """Annual, 30 days; None where there are no options."""
+        line = self._line(con_id)
+        return line.implied_volatility(self._price_time(line)) if line.has_volatility else None
+
+    def _in_dollars(self, currency: str) -> float:
+        if currency == "USD":
+            return 1.0
+        for line in self._lines.values():
+            if line.contract.sec_type == "CASH" and line.contract.symbol == currency:
+                return line.price(self._price_time(line))
+        raise RequestError(321, f"Error validating request.-'bW' : cause - No exchange rate for currency '{currency}'")
 
     def _shift(self, lines: list[Line], offset: float) -> None:
         self._desk.forget()

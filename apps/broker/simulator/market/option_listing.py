@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from math import exp
 
 from ..types import Chain, Contract, Query
@@ -118,6 +118,15 @@ def expiry_time(expiry: date) -> int:
     if regular is None:
         raise ValueError(f"{expiry} is no trading day")
     return regular.end
+
+
+def listed_from(contract: Contract) -> float:
+    """When the option came to market: monthly ones nine months before expiry, weekly ones six weeks."""
+    key = from_con_id(contract.con_id)
+    if key is None:
+        raise ValueError(f"{contract.local_symbol} is no option of this market")
+    weeks = 39 if is_monthly(key.week) else WEEKLIES
+    return datetime.combine(expiry_of(key.week) - timedelta(weeks=weeks), time(), NEW_YORK).timestamp()
 
 
 def _matches_class(line: Line, query: Query) -> bool:
