@@ -15,24 +15,24 @@ from .types import MarketSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    defaults = LimitSettings()
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="API port; 0 takes a free one")
-    parser.add_argument("--control-port", type=int, default=0, help="control port on 127.0.0.1; 0 takes a free one")
-    parser.add_argument("--print-ports", action="store_true", help="print the ports as one JSON line when ready")
-    parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same market (default %(default)s)")
-    parser.add_argument("--tick-interval", type=float, default=0.25, help="seconds between market steps; 0 only on `tick`")
-    parser.add_argument("--accounts", type=_account_list, default=(DEFAULT_ACCOUNT,), help="account codes, comma separated")
-    parser.add_argument("--master-client-id", type=int, help="this client id hears of all orders")
-    parser.add_argument("--start", type=_moment, help="simulated time to start at, ISO 8601; default: the machine's clock")
-    parser.add_argument("--exchange-hours", action="store_true", help="close the market outside exchange hours")
-    parser.add_argument(
-        "--reject-style", choices=("error-first", "status-first"), default="error-first", help="order of 201 and Inactive"
-    )
-    parser.add_argument("--pacing", type=int, default=defaults.messages_per_second, help="messages a second; 0 is no limit")
-    parser.add_argument("--pacing-mode", choices=("reject", "pace"), default="reject", help="refuse or delay what exceeds it")
-    parser.add_argument("--lines", type=int, default=defaults.market_data_lines, help="market data lines over all clients")
-    parser.add_argument("--no-history-pacing", action="store_true", help="do not enforce the limits on history requests")
+    limits = LimitSettings()
+    rejection, pace = ("error-first", "status-first"), ("reject", "pace")
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    add("--port", type=int, default=0, help="API port; 0 takes a free one")
+    add("--control-port", type=int, default=0, help="control port on 127.0.0.1; 0 takes a free one")
+    add("--print-ports", action="store_true", help="print the ports as one JSON line when ready")
+    add("--seed", type=int, default=7, help="the same seed gives the same market (default %(default)s)")
+    add("--tick-interval", type=float, default=0.25, help="seconds between market steps; 0: only on the tick command")
+    add("--accounts", type=_account_list, default=(DEFAULT_ACCOUNT,), help="account codes, comma separated")
+    add("--master-client-id", type=int, help="this client id hears of all orders")
+    add("--start", type=_moment, help="simulated time to start at, ISO 8601; default: the machine's clock")
+    add("--exchange-hours", action="store_true", help="close the market outside exchange hours")
+    add("--reject-style", choices=rejection, default=rejection[0], help="order of error 201 and status Inactive")
+    add("--pacing", type=int, default=limits.messages_per_second, help="messages a second per client; 0: no limit")
+    add("--pacing-mode", choices=pace, default=pace[0], help="refuse or delay the messages above the limit")
+    add("--lines", type=int, default=limits.market_data_lines, help="market data lines over all clients")
+    add("--no-history-pacing", action="store_true", help="do not enforce the limits on history requests")
 
 
 def settings_from(options: argparse.Namespace) -> GatewaySettings:
@@ -74,7 +74,7 @@ async def _serve(settings: GatewaySettings, print_ports: bool) -> None:
     control = ControlPort(gateway)
     await control.start(settings.control_port)
     if print_ports:
-        print(json.dumps({"port": gateway.port, "control_port": control.port}), flush=True)  # noqa: T201
+        print(json.dumps({"port": gateway.port, "control_port": control.port}), flush=True)
     await _stop_signal()
     await control.stop()
     await gateway.stop()

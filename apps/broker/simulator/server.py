@@ -16,8 +16,8 @@ from .handlers.system import BROKER_LOST
 from .journal import Journal
 from .limits import HistoryPacing
 from .market import Market
-from .protocol.messages import Request
-from .protocol.system import NO_REQUEST
+from .protocol.messages import Answer, Request
+from .protocol.system import NO_REQUEST, Message
 from .routing import Router
 from .sessions.connection import Connection
 from .sessions.session import Session
@@ -52,6 +52,7 @@ class Gateway:
         self.exchange.reject_status_first = settings.reject_status_first
         self.connections: set[Connection] = set()
         self.sessions: dict[int, Session] = {}
+        self.bulletins: list[Message] = []
         self.steps = 0
         self._planned_restart: tuple[datetime, float] | None = None
         self._reserved: ReservedPort
@@ -162,6 +163,13 @@ class Gateway:
             if data_lost:
                 session.streams.drop_market_data()
             session.broker_restored()
+
+    def publish_bulletin(self, text: str) -> None:
+        message = (Answer.NEWS_BULLETIN, 1, len(self.bulletins) + 1, 1, text, "IB")
+        self.bulletins.append(message)
+        for session in self.sessions.values():
+            if session.wants_bulletins:
+                session.send(message)
 
     def set_blackhole(self, on: bool) -> None:
         self.faults.blackhole = on

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from ..faults import Entitlement
-from ..protocol.system import NO_REQUEST
+from ..protocol.system import NO_REQUEST, printable
 from .registry import CommandError, Result, command, integer, switch
 
 if TYPE_CHECKING:
@@ -66,3 +66,9 @@ def entitle(gateway: Gateway, words: Sequence[str]) -> Result:
 def read_only(gateway: Gateway, words: Sequence[str]) -> Result:
     gateway.faults.read_only = switch(words[0])
     return {}
+
+
+@command("bulletin TEXT...", "publish a news bulletin")
+def bulletin(gateway: Gateway, words: Sequence[str]) -> Result:
+    gateway.publish_bulletin(printable(" ".join(words)))
+    return {"bulletins": len(gateway.bulletins)}

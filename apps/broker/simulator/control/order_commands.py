@@ -55,7 +55,7 @@ def duplicate_execution(gateway: Gateway, words: Sequence[str]) -> Result:
     return {"exec_id": gateway.exchange.duplicate_last_execution().exec_id}
 
 
-@command("correct-exec [EXECID] [PRICE]", "correct an execution, the last one unless named: a new id suffix, a new price")
+@command("correct-exec [EXECID] [PRICE]", "correct an execution (the last one): new id suffix, new price")
 def correct_execution(gateway: Gateway, words: Sequence[str]) -> Result:
     done = gateway.exchange.executions()
     if not done:

@@ -27,5 +27,6 @@ def known_account(session: Session, account: str) -> str:
     if not account:
         return accounts[0]
     if account not in accounts:
-        raise RequestError(321, f"Error validating request.-'cc' : cause - Invalid account code '{ascii(account)[1:21]}'")
+        cause = f"Invalid account code {ascii(account)[:20]}"
+        raise RequestError(321, f"Error validating request.-'cc' : cause - {cause}")
     return account

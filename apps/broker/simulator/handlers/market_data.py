@@ -85,8 +85,9 @@ def _quote_stream(
     session: Session, request_id: int, query: Query, legs: list[ComboLeg], generic: frozenset[int]
 ) -> QuoteStream:
     if legs:
-        contract = Contract(0, query.symbol, "BAG", query.currency, query.exchange)
-        return ComboStream(session, request_id, contract, permitted_type(session, request_id, contract), legs)
+        combo = Contract(0, query.symbol, "BAG", query.currency, query.exchange)
+        data_type = permitted_type(session, request_id, session.gateway.contract(legs[0].con_id))
+        return ComboStream(session, request_id, combo, data_type, legs)
     contract = find_one(session, query)
     return QuoteStream(session, request_id, contract, permitted_type(session, request_id, contract), generic)
 

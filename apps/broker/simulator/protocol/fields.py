@@ -10,6 +10,7 @@ from ..types import Query, RequestError
 
 UNSET_DOUBLE = "1.7976931348623157E308"
 UNSET_INT = 2147483647
+Number = int  # the class below has a method of that name
 UNSET_FROM = 1e300  # some clients send the largest double for "not given"
 
 
@@ -95,7 +96,7 @@ class Reader:
             return True
         raise self._nonsense(value, "0 or 1")
 
-    def count(self, limit: int = 1000) -> int:
+    def count(self, limit: Number = 1000) -> Number:
         """A number of entries that follow. A client cannot make the server loop for long by naming a huge one."""
         number = self.int()
         if not 0 <= number <= limit:

@@ -38,9 +38,10 @@ def real_time_bar(request_id: int, bar: Bar) -> Message:
     return (*head, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.average, bar.count)
 
 
-def historical_schedule(request_id: int, start: str, end: str, zone: str, sessions: Sequence[Session]) -> Message:
+def historical_schedule(request_id: int, zone: str, sessions: Sequence[Session]) -> Message:
+    """`sessions` must not be empty: the schedule runs from the first opening to the last close."""
     rows = [(_dashed(item.opens_at, zone), _dashed(item.closes_at, zone), item.date) for item in sessions]
-    head = [Answer.HISTORICAL_SCHEDULE, request_id, start, end, zone, len(rows)]
+    head = [Answer.HISTORICAL_SCHEDULE, request_id, rows[0][0], rows[-1][1], zone, len(rows)]
     return [*head, *(value for row in rows for value in row)]
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from ..protocol import history
 from ..protocol.system import Message
 from ..types import Bar, Contract, Quote
+from .prices import price_of
 from .registry import Kind
 
 if TYPE_CHECKING:
@@ -20,18 +21,7 @@ REAL_TIME_SECONDS = 5
 DAY_SECONDS = 86_400
 SECONDS_BETWEEN_UPDATES = 1.0
 SHARES_PER_TRADE = 120
-
-
-def price_of(quote: Quote, what: str) -> float | None:
-    """The number that bars of a kind are made of."""
-    if what == "BID":
-        return quote.bid
-    if what == "ASK":
-        return quote.ask
-    if what == "MIDPOINT":
-        both = quote.bid is not None and quote.ask is not None
-        return round((quote.bid + quote.ask) / 2, 6) if both else None  # type: ignore[operator]
-    return quote.last
+NO_VOLUME = -1  # of bars that are not made of trades
 
 
 class GrowingBar:
@@ -53,9 +43,14 @@ class GrowingBar:
         start = self._start(now)
         done = None
         if self._bar is None or start > self._bar.start:
-            done, self._bar = self._bar, Bar(start, price, price, price, price, 0, price, 0)
+            done, self._bar = self._bar, self._opened(start, price)
         self._bar = _grown(self._bar, price, traded)
         return done, self._bar
+
+    def _opened(self, start: datetime, price: float) -> Bar:
+        if self._what == "TRADES":
+            return Bar(start, price, price, price, price, 0, price, 0)
+        return Bar(start, price, price, price, price, NO_VOLUME, NO_VOLUME, NO_VOLUME)
 
     def _start(self, now: datetime) -> datetime:
         if self._seconds < DAY_SECONDS:
@@ -72,17 +67,12 @@ class GrowingBar:
 
 
 def _grown(bar: Bar, price: float, traded: int) -> Bar:
-    return replace(
-        bar,
-        high=max(bar.high, price),
-        low=min(bar.low, price),
-        close=price,
-        volume=bar.volume + traded,
-        average=round((bar.average * bar.volume + price * traded) / (bar.volume + traded), 6)
-        if bar.volume + traded
-        else price,
-        count=bar.count + -(-traded // SHARES_PER_TRADE),
-    )
+    grown = replace(bar, high=max(bar.high, price), low=min(bar.low, price), close=price)
+    if bar.volume == NO_VOLUME or traded == 0:
+        return grown
+    volume = bar.volume + traded
+    average = round((bar.average * bar.volume + price * traded) / volume, 6)
+    return replace(grown, volume=volume, average=average, count=bar.count - (-traded // SHARES_PER_TRADE))
 
 
 class RealTimeBars:

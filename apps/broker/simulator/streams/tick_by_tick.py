@@ -9,6 +9,7 @@ from ..protocol.messages import Answer
 from ..protocol.system import Message
 from ..protocol.times import epoch
 from ..types import Contract, Quote
+from .prices import price_of
 from .registry import Kind
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ class TickStream:
         if self._tick_kind in (1, 2):
             exchange = self._contract.primary_exchange or self._contract.exchange
             return None if quote.last is None else (quote.last, quote.last_size, 0, exchange, "")
-        if quote.bid is None or quote.ask is None:
+        middle = price_of(quote, "MIDPOINT")
+        if middle is None:
             return None
         if self._tick_kind == TICK_KINDS["BidAsk"]:
             return (quote.bid, quote.ask, quote.bid_size, quote.ask_size, 0)
-        return (round((quote.bid + quote.ask) / 2, 6),)
+        return (middle,)
