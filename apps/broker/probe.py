@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from ib_async import IB, StartupFetchNONE
 
 from apps.broker.config import DOCTOR_CLIENT_ID, BrokerConfig
-from tradeops.lib.errors import TradeOpsError
+from apps.broker.exceptions import BrokerError
 
 TIMEOUT = 8.0
 
 
-class ProbeError(TradeOpsError):
+class ProbeError(BrokerError):
     """The gateway could not be asked; the text says what to look at."""
 
 
