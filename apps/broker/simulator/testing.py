@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import select
-import socket
 import subprocess
 import sys
 import time
@@ -12,24 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .control.client import ControlError, control
+
+__all__ = ["ControlError", "SimulatorProcess"]
+
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 30.0
-ANSWER_SECONDS = 60.0
 STOP_SECONDS = 10.0
-
-
-class ControlError(Exception):
-    """The simulator refused a control command."""
-
-
-def control(port: int, line: str, host: str = "127.0.0.1") -> dict[str, Any]:
-    """Sends one command to a control port. ControlError if it is refused, OSError if nobody listens."""
-    with socket.create_connection((host, port), timeout=ANSWER_SECONDS) as link:
-        link.sendall(line.encode() + b"\n")
-        answer: dict[str, Any] = json.loads(link.makefile("rb").readline())
-    if not answer.pop("ok"):
-        raise ControlError(f"{line}: {answer['error']}")
-    return answer
 
 
 class SimulatorProcess:

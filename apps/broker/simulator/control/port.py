@@ -9,8 +9,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from ..types import RequestError
-from . import broker_commands, connection_commands, market_commands, order_commands, report_commands  # noqa: F401
-from .registry import CommandError, execute, refused
+from .commands import execute, refused
+from .registry import CommandError
 
 if TYPE_CHECKING:
     from ..server import Gateway

@@ -59,6 +59,12 @@ def execute(gateway: Gateway, words: Sequence[str]) -> Result:
     return result
 
 
+def command_list() -> str:
+    """All commands, one line each."""
+    width = max(len(known.usage) for known in COMMANDS.values())
+    return "\n".join(["commands:"] + [f"  {known.usage:<{width}}  {known.help}" for known in COMMANDS.values()])
+
+
 def refused(problem: Exception) -> str:
     return f"{problem.code} {problem.text}" if isinstance(problem, RequestError) else str(problem)
 
