@@ -99,7 +99,8 @@ class Floor:
 
     def order(self, order_id: int, client_id: int = 1) -> Order | None:
         everything = [*self.exchange.open_orders(), *self.exchange.completed_orders()]
-        return next((o for o in everything if (o.client_id, o.order_id) == (client_id, order_id)), None)
+        found = [order for order in everything if (order.client_id, order.order_id) == (client_id, order_id)]
+        return max(found, key=lambda order: order.perm_id, default=None)
 
     def move(self, symbol: str, price: float) -> None:
         contract = self.market.set_price(symbol, price)
@@ -124,4 +125,5 @@ class Floor:
 
     def put_spread(self, sold: Contract, bought: Contract, **more: Any) -> dict[str, Any]:
         legs = (Leg(sold.con_id, 1, "SELL", "SMART"), Leg(bought.con_id, 1, "BUY", "SMART"))
-        return {"query": Query(symbol=sold.symbol, sec_type="BAG", exchange="SMART", currency="USD"), "legs": legs, **more}
+        query = Query(symbol=sold.symbol, sec_type="BAG", exchange="SMART", currency="USD")
+        return {"query": query, "legs": legs, **more}

@@ -39,13 +39,13 @@ class Recorder(Client):
         self._version = version
         self.sent: list[str] = []
 
-    def isConnected(self) -> bool:  # noqa: N802 - the client's own name
+    def isConnected(self) -> bool:
         return True
 
-    def serverVersion(self) -> int:  # noqa: N802
+    def serverVersion(self) -> int:
         return self._version
 
-    def sendMsg(self, msg: str) -> None:  # noqa: N802
+    def sendMsg(self, msg: str) -> None:
         self.sent.append(msg)
 
 

@@ -122,6 +122,7 @@ def _facts(account: Account, valuation: Valuation, totals: dict[str, Decimal]) -
         "DayTradesRemainingT+3": "-1",
         "DayTradesRemainingT+4": "-1",
         "HighestSeverity": "0",
+        "Leverage": f"{leverage:.2f}",
         "Leverage-S": f"{leverage:.2f}",
         "LookAheadNextChange": "0",
         "SegmentTitle-S": "Securities",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..types import Query, RequestError
 from . import checks, conditions, what_if
+from .account import Account
 from .book import Book
 from .desk import BRACKET_OCA_TYPE, Desk
 from .expiry import settle_expired
@@ -381,6 +382,10 @@ class Exchange:
 
     def pnl_single(self, account: str, con_id: int) -> PnlSingle:
         return self._statements.pnl_single(account, con_id)
+
+    def books(self, account: str) -> Account:
+        """Exact cash and holdings; the statements above are rounded."""
+        return self._statements.books(account)
 
     def _date(self) -> date:
         return self._market.now().astimezone(EXCHANGE_TIME).date()

@@ -24,23 +24,23 @@ class Statements:
         self._valuation = valuation
 
     def positions(self, account: str) -> list[Position]:
-        return [_position(account, held) for held in self._account(account).holdings.values() if held.quantity]
+        return [_position(account, held) for held in self.books(account).holdings.values() if held.quantity]
 
     def position(self, account: str, con_id: int) -> Position | None:
-        holding = self._account(account).holdings.get(con_id)
+        holding = self.books(account).holdings.get(con_id)
         return _position(account, holding) if holding else None
 
     def portfolio(self, account: str) -> list[PortfolioItem]:
-        return [self._item(account, holding) for holding in self._account(account).holdings.values()]
+        return [self._item(account, holding) for holding in self.books(account).holdings.values()]
 
     def account_values(self, account: str) -> list[AccountValue]:
-        return account_values(self._account(account), self._valuation)
+        return account_values(self.books(account), self._valuation)
 
     def summary(self, account: str, tags: Sequence[str]) -> list[AccountValue]:
-        return summary(self._account(account), self._valuation, tags)
+        return summary(self.books(account), self._valuation, tags)
 
     def pnl(self, account: str) -> Pnl:
-        singles = [self._single(holding) for holding in self._account(account).holdings.values()]
+        singles = [self._single(holding) for holding in self.books(account).holdings.values()]
         return Pnl(
             daily=round(sum(single.daily for single in singles), 2),
             unrealized=round(sum(single.unrealized for single in singles), 2),
@@ -49,10 +49,11 @@ class Statements:
 
     def pnl_single(self, account: str, con_id: int) -> PnlSingle:
         """Zeros for a line the account does not hold."""
-        holding = self._account(account).holdings.get(con_id)
+        holding = self.books(account).holdings.get(con_id)
         return self._single(holding) if holding else PnlSingle(ZERO, 0.0, 0.0, 0.0, 0.0)
 
-    def _account(self, code: str) -> Account:
+    def books(self, code: str) -> Account:
+        """The exact books behind the statements; RequestError for an unknown account."""
         if code not in self._accounts:
             raise RequestError(321, f"Error validating request. Invalid account code {ascii(code[:20])}")
         return self._accounts[code]

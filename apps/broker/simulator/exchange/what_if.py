@@ -9,7 +9,7 @@ from .account import Account, amount
 from .commissions import order_commission
 from .margin import margins
 from .orders import Order, WhatIf
-from .pricing import leg_prices, limit_of
+from .pricing import leg_prices
 from .valuation import Valuation
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def preview(order: Order, account: Account, market: Market, valuation: Valuation) -> WhatIf:
-    """Margins before and after the rest of the order was filled at its limit, or at the market."""
+    """Margins before and after the rest of the order was filled at the market.
+
+    Not at its limit: a trade far from the market would count as profit at once.
+    """
     trial = account.copy()
     commission = _trade_all(order, trial, market, valuation)
     return WhatIf(margins(account, valuation), margins(trial, valuation), commission, order.contract.currency)
@@ -38,7 +41,8 @@ def rejection(effect: WhatIf) -> str:
 
 def _trade_all(order: Order, trial: Account, market: Market, valuation: Valuation) -> Decimal:
     total = Decimal(0)
-    for (leg, price) in zip(order.legs, _prices(order, market, valuation), strict=True):
+    prices = leg_prices(market, order) or [valuation.mark(leg.contract) for leg in order.legs]
+    for leg, price in zip(order.legs, prices, strict=True):
         shares = order.remaining * abs(leg.ratio)
         exact = Decimal(str(price))
         commission = order_commission(leg.contract, shares, abs(amount(leg.contract, shares, exact)))
@@ -46,15 +50,6 @@ def _trade_all(order: Order, trial: Account, market: Market, valuation: Valuatio
         trial.trade(leg.contract, shares if buys else -shares, exact, commission)
         total += commission
     return total
-
-
-def _prices(order: Order, market: Market, valuation: Valuation) -> list[float]:
-    prices = leg_prices(market, order) or [valuation.mark(leg.contract) for leg in order.legs]
-    limit = limit_of(order)
-    if limit is not None and limit > 0 and len(prices) == 1:
-        # A buy limit below the market would be filled lower; one far above it would still be filled at the market.
-        return [min(limit, prices[0]) if order.is_buy else max(limit, prices[0])]
-    return prices
 
 
 def _only_reduces(order: Order, account: Account) -> bool:
