@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -117,9 +118,10 @@ else:
 
 # django-q2 runs the jobs; TradeOps keeps its own truth about them (docs/architecture.md).
 JOB_TIMEOUT_SECONDS = 240
-Q_CLUSTER = {
+Q_CLUSTER: dict[str, Any] = {
     "name": "default",
     "orm": "default",
+    "broker_class": "apps.jobs.queue.JobQueue",
     "workers": env.integer("WORKER_PROCESSES", 2, low=1, high=16),
     "queue_limit": env.integer("WORKER_PROCESSES", 2, low=1, high=16),
     "bulk": 1,
@@ -179,7 +181,7 @@ WHITENOISE_USE_FINDERS = True
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "apps.console.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "apps.console.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.console.permissions.ViewerPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -219,7 +221,7 @@ LOGGING = {
         "ib_async": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "daphne": {"level": "WARNING"},
-        "django_q": {"level": "WARNING"},
+        "django-q": {"level": "WARNING"},
     },
 }
 
