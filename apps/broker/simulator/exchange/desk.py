@@ -11,6 +11,7 @@ from . import conditions, order_types, pricing, triggers, what_if
 from .account import Account
 from .book import Book
 from .fills import Fills
+from .listener import Listener
 from .margin import margins
 from .moments import parse_moment
 from .orders import Order
@@ -18,8 +19,6 @@ from .valuation import Valuation
 
 if TYPE_CHECKING:
     from ..market import Market
-
-BRACKET_OCA_TYPE = 3  # reduces the sibling without blocking
 
 
 class Desk:
@@ -36,6 +35,10 @@ class Desk:
         self._book = book
         self._fills = fills
         self._valuation = valuation
+
+    @property
+    def listener(self) -> Listener:
+        return self._fills.listener
 
     # --- in -------------------------------------------------------------------------------------------------------
 
@@ -65,10 +68,10 @@ class Desk:
         order.reason, order.completed_at, order.why_held = text, self._market.now(), ""
         order.status = "Inactive"
         if self.reject_status_first:
-            self._fills.listener.order_status(order)
-        self._fills.listener.error(order.client_id, order.order_id, code, text)
+            self.listener.order_status(order)
+        self.listener.error(order.client_id, order.order_id, code, text)
         if not self.reject_status_first:
-            self._fills.listener.order_status(order)
+            self.listener.order_status(order)
         self._cancel_children(order, "parent rejected")
 
     def refresh(self, order: Order) -> None:
@@ -93,8 +96,8 @@ class Desk:
             order.status, order.why_held = "Submitted", ""
 
     def announce(self, order: Order) -> None:
-        self._fills.listener.order_opened(order)
-        self._fills.listener.order_status(order)
+        self.listener.order_opened(order)
+        self.listener.order_status(order)
 
     def _next_close(self, order: Order) -> datetime | None:
         now = self._market.now()
@@ -229,7 +232,7 @@ class Desk:
         order.status, order.why_held, order.reason = "Cancelled", "", f"Cancelled: {reason}"
         order.completed_at = self._market.now()
         self.announce(order)
-        self._fills.listener.error(order.client_id, order.order_id, 202, "Order Canceled - reason:")
+        self.listener.error(order.client_id, order.order_id, 202, "Order Canceled - reason:")
         self._cancel_children(order, "parent cancelled")
         if order.parent and order.request.auto_cancel_parent:
             self.cancel(order.parent, "child cancelled")

@@ -8,14 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..types import Query, RequestError
-from . import checks, conditions, what_if
 from .account import Account
 from .book import Book
-from .desk import BRACKET_OCA_TYPE, Desk
+from .desk import Desk
 from .expiry import settle_expired
 from .fills import Fills
 from .identifiers import Identifiers
-from .instruments import resolve
+from .intake import Intake
 from .listener import Listener
 from .moments import EXCHANGE_TIME
 from .opening import opening_account
@@ -48,17 +47,17 @@ class Exchange:
         self.accounts = list(accounts)
         self.auto_bind = False  # orders entered by hand get a negative order id of client 0 at once
         self._market = market
-        self._identifiers = Identifiers(market.now(), seed)
+        identifiers = Identifiers(market.now(), seed)
         self._valuation = Valuation(market)
         self._books = {
             code: opening_account(code, market, self._valuation, number, seed)
             for number, code in enumerate(self.accounts, 1)
         }
         self._orders = Book()
-        self._fills = Fills(market, self._books, self._identifiers)
+        self._fills = Fills(market, self._books, identifiers)
         self._desk = Desk(market, self._books, self._orders, self._fills, self._valuation)
+        self._intake = Intake(market, self._books, self._orders, self._desk, identifiers, self._valuation)
         self._statements = Statements(market, self._books, self._valuation)
-        self._rejections: list[tuple[int, str]] = []
         self._today = self._date()
 
     # --- switches -------------------------------------------------------------------------------------------------
@@ -107,116 +106,9 @@ class Exchange:
     def place(self, request: OrderRequest) -> None:
         """A new order, a modification (same client and order id), or a what-if."""
         try:
-            existing = None if request.what_if else self._orders.find(request.client_id, request.order_id)
-            if existing:
-                self._modify(existing, request)
-            elif request.what_if:
-                self._preview(request)
-            else:
-                self._place_new(request)
+            self._intake.accept(request)
         except RequestError as error:
             self.listener.error(request.client_id, request.order_id, error.code, error.text)
-
-    def _place_new(self, request: OrderRequest) -> None:
-        self._check_new_id(request)
-        order = self._take_in(request)
-        self._attach(order)
-        self._orders.add(order)
-        if self._rejections:
-            self._desk.reject(order, *self._rejections.pop(0))
-        elif request.transmit:
-            self._transmit(order)
-
-    def _check_new_id(self, request: OrderRequest) -> None:
-        if request.order_id <= 0:
-            raise RequestError(321, "Error validating request. The order id must be positive.")
-        self._orders.check_new_id(request.client_id, request.order_id)
-
-    def _take_in(self, request: OrderRequest) -> Order:
-        """Checks a request and makes the order, not yet in the book. RequestError if it is refused."""
-        account = checks.choose_account(request, self.accounts)
-        contract, legs = resolve(self._market, request)
-        checks.check_terms(request, contract)
-        conditions.check(request.conditions, self._market)
-        return Order(
-            request=request,
-            contract=contract,
-            legs=legs,
-            perm_id=self._identifiers.next_perm_id(),
-            account=account,
-            placed_at=self._market.now(),
-            client_id=request.client_id,
-            order_id=request.order_id,
-            transmitted=False,
-            trail_stop_price=request.trail_stop_price,
-            oca_group=request.oca_group,
-            oca_type=request.oca_type or (1 if request.oca_group else 0),
-        )
-
-    def _attach(self, order: Order) -> None:
-        """Makes an order the child of its parent; siblings form an OCA group named after the parent's permId."""
-        if not order.request.parent_id:
-            return
-        parent = self._orders.find(order.client_id, order.request.parent_id)
-        if parent is None or parent is order:
-            raise RequestError(135, f"Can't find order with id = {order.request.parent_id}")
-        if not parent.is_working and parent.status != "Filled":
-            raise RequestError(106, f"Can't transmit order ID: {order.order_id}, its parent is {parent.status}")
-        order.parent = parent
-        parent.children.append(order)
-        if not order.oca_group:
-            order.oca_group, order.oca_type = str(parent.perm_id), BRACKET_OCA_TYPE
-
-    def _transmit(self, order: Order) -> None:
-        """The last child releases its parent and siblings, the parent first."""
-        family = [order]
-        if order.parent:
-            family = [order.parent, *order.parent.children]
-        for member in family:
-            if not member.transmitted and member.is_working:
-                self._desk.activate(member)
-
-    def _preview(self, request: OrderRequest) -> None:
-        order = self._take_in(request)
-        order.what_if = what_if.preview(order, self._books[order.account], self._market, self._valuation)
-        order.status, order.transmitted = "PreSubmitted", True
-        self.listener.order_opened(order)
-
-    def _modify(self, order: Order, request: OrderRequest) -> None:
-        self._check_modification(order, request)
-        before = order.request, order.trail_stop_price
-        order.request = request
-        if request.trail_stop_price is not None and request.trail_stop_price != before[0].trail_stop_price:
-            order.trail_stop_price = request.trail_stop_price
-        if not order.transmitted:
-            if request.transmit:
-                self._transmit(order)
-            return
-        refusal = self._desk.refusal(order)
-        if refusal:
-            order.request, order.trail_stop_price = before
-            raise RequestError(201, refusal)
-        self._desk.refresh(order)
-        self._desk.announce(order)
-        self._desk.work(order)
-
-    def _check_modification(self, order: Order, request: OrderRequest) -> None:
-        if order.status == "Filled":
-            raise RequestError(104, "Cannot modify a filled order.")
-        if not order.is_working:
-            raise RequestError(103, f"Duplicate order id: {request.order_id}")
-        contract, legs = resolve(self._market, request)
-        same = (contract.con_id, request.action, request.parent_id) == (
-            order.contract.con_id,
-            order.request.action,
-            order.request.parent_id,
-        )
-        if not same or legs != order.legs or checks.choose_account(request, self.accounts) != order.account:
-            raise RequestError(105, "Order being modified does not match original order.")
-        checks.check_terms(request, contract)
-        conditions.check(request.conditions, self._market)
-        if request.quantity <= order.filled:
-            raise RequestError(105, "Order being modified does not match original order: more is filled already.")
 
     def cancel(self, client_id: int, order_id: int) -> None:
         order = self._orders.find(client_id, order_id)
@@ -268,7 +160,7 @@ class Exchange:
             limit_price=price,
             account=self.accounts[0],
         )
-        order = self._take_in(request)
+        order = self._intake.take_in(request)
         if self.auto_bind:
             self._orders.bind(order)
         self._orders.add(order)
@@ -303,7 +195,7 @@ class Exchange:
         self._desk.fill(order, quantity, price)
 
     def reject_next(self, count: int, code: int = 201, text: str = "Order rejected - reason:Simulated") -> None:
-        self._rejections = [(code, text)] * count
+        self._intake.rejections = [(code, text)] * count
 
     def duplicate_last_execution(self) -> Execution:
         return self._fills.repeat_last()
