@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 from ib_async import IB
@@ -10,19 +12,20 @@ from ib_async import IB
 from apps.broker.simulator.testing import SimulatorProcess
 
 Connect = Callable[..., Awaitable[IB]]
+START = ("--start", "2026-11-20T15:30:00Z")  # a Friday, 10:30 in New York
 
 
 @pytest.fixture
 def simulator() -> Iterator[SimulatorProcess]:
     """The market moves only on `tick`; limits are IB's."""
-    with SimulatorProcess() as running:
+    with SimulatorProcess(*START) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def shared_simulator() -> Iterator[SimulatorProcess]:
     """For tests that leave nothing behind: no message limit, no history pacing."""
-    with SimulatorProcess("--pacing", "0", "--no-history-pacing") as running:
+    with SimulatorProcess(*START, "--pacing", "0", "--no-history-pacing") as running:
         yield running
 
 
@@ -31,7 +34,7 @@ async def connect() -> AsyncIterator[Connect]:
     """Connects real clients: `await connect(simulator, client_id)`. They are closed after the test."""
     clients: list[IB] = []
 
-    async def open_client(running: SimulatorProcess, client_id: int = 1, **options: object) -> IB:
+    async def open_client(running: SimulatorProcess, client_id: int = 1, **options: Any) -> IB:
         ib = IB()
         ib.RaiseRequestErrors = True
         ib.client.MaxRequests = 0
@@ -42,3 +45,4 @@ async def connect() -> AsyncIterator[Connect]:
     yield open_client
     for ib in clients:
         ib.disconnect()
+    await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from ..protocol.system import Message
 from .registry import Kind
 
 if TYPE_CHECKING:
+    from ..exchange import PortfolioItem
     from ..sessions.session import Session
 
 LEDGER_KEYS = ("Cash", "NetLiquidation", "ExchangeRate", "Currency")
@@ -36,36 +37,36 @@ class AccountUpdates:
     def __init__(self, session: Session, account: str) -> None:
         self.account = account
         self._gateway = session.gateway
+        self._exchange = session.gateway.exchange
         self._values = ChangedValues()
 
     def first(self) -> Iterable[Message]:
         yield from self._changed_values()
-        for item in self._gateway.exchange.portfolio(self.account):
-            yield self._item(item.contract.con_id)
+        for item in self._exchange.portfolio(self.account):
+            yield self._item(item)
         yield accounts.account_time(self._gateway.market.now())
         yield accounts.account_download_end(self.account)
 
     def changed(self, con_ids: Iterable[int]) -> Iterable[Message]:
+        items = {item.contract.con_id: item for item in self._exchange.portfolio(self.account)}
         for con_id in con_ids:
-            yield self._item(con_id)
+            yield self._item(items[con_id]) if con_id in items else self._closed(con_id)
         yield from self._changed_values()
         yield accounts.account_time(self._gateway.market.now())
 
     def _changed_values(self) -> Iterable[Message]:
-        for value in self._gateway.exchange.account_values(self.account):
+        for value in self._exchange.account_values(self.account):
             if self._values.is_news((value.key, value.currency), value.value):
                 yield accounts.account_value(value.key, value.value, value.currency, self.account)
 
-    def _item(self, con_id: int) -> Message:
-        exchange = self._gateway.exchange
-        for item in exchange.portfolio(self.account):
-            if item.contract.con_id == con_id:
-                money = (item.quantity, item.market_price, item.market_value, item.average_cost)
-                profit = (item.unrealized_pnl, item.realized_pnl)
-                return accounts.portfolio_value(item.contract, self.account, *money, *profit)
-        contract = self._gateway.contract(con_id)
-        realized = exchange.pnl_single(self.account, con_id).realized
-        return accounts.portfolio_value(contract, self.account, 0, 0, 0, 0, 0, realized)
+    def _item(self, item: PortfolioItem) -> Message:
+        money = (item.quantity, item.market_price, item.market_value, item.average_cost)
+        profit = (item.unrealized_pnl, item.realized_pnl)
+        return accounts.portfolio_value(item.contract, self.account, *money, *profit)
+
+    def _closed(self, con_id: int) -> Message:
+        realized = self._exchange.pnl_single(self.account, con_id).realized
+        return accounts.portfolio_value(self._gateway.contract(con_id), self.account, 0, 0, 0, 0, 0, realized)
 
 
 class AccountUpdatesMulti:
