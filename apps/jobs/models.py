@@ -1,0 +1,100 @@
+"""When jobs run, what came of every run, and who runs them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from apps.jobs.choices import UNFINISHED, RunState
+
+
+class JobSchedule(models.Model):
+    """When a job is due. Created from the job's declaration; afterwards the operator's."""
+
+    job = models.CharField(max_length=64, unique=True)
+    cron = models.CharField(
+        max_length=100, blank=True, help_text="minute hour day month weekday; empty: only when somebody asks."
+    )
+    time_zone = models.CharField(max_length=64, default="UTC")
+    enabled = models.BooleanField(default=True)
+    next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        ordering = ["job"]
+
+    def __str__(self) -> str:
+        return self.job
+
+
+class JobRun(models.Model):
+    """One run of a job, over all its attempts.
+
+    `attempt` is committed before the work starts, so that no crash can make an attempt uncounted. While the run is
+    running, only the holder of `lease_owner` may write to it, and only until `lease_until` (database clock).
+    """
+
+    job = models.CharField(max_length=64)
+    slot = models.DateTimeField(null=True, blank=True, help_text="The time the schedule meant; empty: run by hand.")
+    state = models.CharField(max_length=16, choices=RunState, default=RunState.QUEUED)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField()
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    queue_entry = models.BigIntegerField(null=True, blank=True, help_text="Its place in django-q2's queue.")
+    lease_owner = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=128, blank=True)
+    worker_pid = models.PositiveIntegerField(null=True, blank=True)
+    progress_done = models.PositiveIntegerField(null=True, blank=True)
+    progress_total = models.PositiveIntegerField(null=True, blank=True)
+    progress_text = models.CharField(max_length=200, blank=True)
+    log = models.TextField(blank=True, help_text="The last lines that the job wrote.")
+    result = models.JSONField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    traceback = models.TextField(blank=True)
+    started_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True, help_text="When the first attempt began.")
+    attempt_started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        permissions = [("run_job", "Can run a job now")]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "slot"], name="jobs_one_run_per_slot"),
+            models.UniqueConstraint(fields=["job"], condition=models.Q(state=RunState.RUNNING), name="jobs_no_overlap"),
+            models.CheckConstraint(
+                condition=models.Q(attempt__lte=models.F("max_attempts")), name="jobs_attempts_are_bounded"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["job", "-created_at"], name="jobs_run_by_job"),
+            models.Index(fields=["job", "-ended_at"], name="jobs_run_success", condition=models.Q(state="succeeded")),
+            models.Index(fields=["state"], name="jobs_run_unfinished", condition=models.Q(state__in=UNFINISHED)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job} #{self.pk}: {self.get_state_display()}"
+
+
+class WorkerHeartbeat(models.Model):
+    """A `manage.py worker`: that it lives, and when its queue last proved that it works."""
+
+    name = models.CharField(max_length=128, unique=True)
+    host = models.CharField(max_length=128)
+    pid = models.PositiveIntegerField()
+    cluster_pid = models.PositiveIntegerField(null=True, blank=True)
+    workers = models.PositiveSmallIntegerField()
+    busy = models.PositiveSmallIntegerField(default=0)
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    canary_at = models.DateTimeField(null=True, blank=True, help_text="When a task last went through the whole queue.")
+    canaries = models.PositiveBigIntegerField(default=0)
+    replacements = models.PositiveIntegerField(default=0, help_text="How often a wedged or dead queue was replaced.")
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-heartbeat_at"]
+
+    def __str__(self) -> str:
+        return self.name

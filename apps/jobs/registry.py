@@ -1,0 +1,117 @@
+"""The jobs that exist. Nothing outside this registry can run through the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from apps.jobs.context import JobContext
+from apps.jobs.domain import cron as cron_domain
+from apps.jobs.exceptions import InvalidJob, UnknownJob
+
+JobFunction = Callable[[JobContext], dict[str, Any]]
+
+RUN_PERMISSION = "jobs.run_job"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`retry_delays[n]` are the seconds before attempt n+1. `cron` empty: runs only when somebody asks."""
+
+    name: str
+    title: str
+    function: JobFunction
+    aliases: tuple[str, ...]
+    attempts: int
+    retry_delays: tuple[int, ...]
+    timeout: int
+    cron: str
+    time_zone: str
+    permission: str
+
+
+_jobs: dict[str, Job] = {}
+
+
+def job(
+    *,
+    name: str,
+    title: str,
+    aliases: Iterable[str] = (),
+    attempts: int = 3,
+    retry_delays: tuple[int, ...] = (0, 60, 120),
+    timeout: int | None = None,
+    cron: str = "",
+    time_zone: str = "UTC",
+    permission: str = RUN_PERMISSION,
+) -> Callable[[JobFunction], JobFunction]:
+    """Declare a function of a `tasks.py` as a job. Its schedule is only the default: operators edit the row."""
+
+    def declare(function: JobFunction) -> JobFunction:
+        register(
+            Job(
+                name=name,
+                title=title,
+                function=function,
+                aliases=tuple(aliases),
+                attempts=attempts,
+                retry_delays=retry_delays,
+                timeout=timeout or settings.JOB_TIMEOUT_SECONDS,
+                cron=cron,
+                time_zone=time_zone,
+                permission=permission,
+            )
+        )
+        return function
+
+    return declare
+
+
+def register(declared: Job) -> None:
+    _check(declared)
+    for word in (declared.name, *declared.aliases):
+        if word in names():
+            raise InvalidJob(f"Two jobs are called {word!r}.")
+    _jobs[declared.name] = declared
+
+
+def unregister(name: str) -> None:
+    del _jobs[name]
+
+
+def _check(declared: Job) -> None:
+    if declared.attempts < 1 or not declared.retry_delays:
+        raise InvalidJob(f"Job {declared.name} needs at least one attempt and one delay.")
+    longest = settings.Q_CLUSTER["retry"] // 2
+    if declared.timeout > longest:
+        raise InvalidJob(
+            f"Job {declared.name}: timeout {declared.timeout} s is above {longest} s (Q_CLUSTER retry / 2)."
+        )
+    cron_domain.find_zone(declared.time_zone)
+    if declared.cron:
+        cron_domain.check_cron(declared.cron)
+
+
+def all_jobs() -> list[Job]:
+    return sorted(_jobs.values(), key=lambda declared: declared.name)
+
+
+def names() -> dict[str, str]:
+    """Every name and alias with the job's name."""
+    return {word: declared.name for declared in _jobs.values() for word in (declared.name, *declared.aliases)}
+
+
+def is_known(name: str) -> bool:
+    return name in _jobs
+
+
+def find(name: str) -> Job:
+    """By name or alias; raises UnknownJob that lists the choices."""
+    try:
+        return _jobs[names()[name]]
+    except KeyError:
+        choices = ", ".join(" / ".join((declared.name, *declared.aliases)) for declared in all_jobs()) or "none"
+        raise UnknownJob(f"There is no job {name!r}. Choose one of: {choices}") from None

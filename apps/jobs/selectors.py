@@ -1,0 +1,133 @@
+"""Reading the jobs' state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from apps.jobs import registry
+from apps.jobs.choices import UNFINISHED, UNSUCCESSFUL, RunState
+from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
+from apps.jobs.registry import Job
+
+# A worker writes every half second and proves itself every 5 s; replacing a wedged queue takes up to 30 s.
+HEARTBEAT_FRESH = timedelta(seconds=15)
+CANARY_FRESH = timedelta(seconds=45)
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """One job as the desk shows it. `status` is running, success, failed, or empty before the first run."""
+
+    name: str
+    title: str
+    cron: str
+    time_zone: str
+    enabled: bool
+    next_due_at: datetime | None
+    last_run: JobRun | None
+    last_success_at: datetime | None
+
+    @property
+    def status(self) -> str:
+        return "" if self.last_run is None else plain_status(self.last_run.state)
+
+    @property
+    def schedule_text(self) -> str:
+        return f"{self.cron} {self.time_zone}" if self.cron else "by hand only"
+
+    @property
+    def next_due_text(self) -> str:
+        return f"{self.next_due_at:%Y-%m-%d %H:%M} UTC" if self.next_due_at else "-"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """`is_alive`: a worker lives and its queue has proven that it works. `reason` says why not."""
+
+    is_alive: bool
+    reason: str
+    heartbeat_at: datetime | None
+    canary_at: datetime | None
+    started_at: datetime | None
+    workers: int
+    busy: int
+
+
+def plain_status(state: str) -> str:
+    if state == RunState.SUCCEEDED:
+        return "success"
+    return "failed" if state in (*UNSUCCESSFUL, RunState.CANCELLED) else "running"
+
+
+def job_overview(*, now: datetime) -> list[JobStatus]:
+    """Every declared job; three queries, however many there are."""
+    schedules = {schedule.job: schedule for schedule in JobSchedule.objects.all()}
+    newest = {run.job: run for run in JobRun.objects.order_by("job", "-created_at", "-id").distinct("job")}
+    succeeded = JobRun.objects.filter(state=RunState.SUCCEEDED).order_by("job", "-ended_at").distinct("job")
+    successes = dict(succeeded.values_list("job", "ended_at"))
+    return [
+        _status(job, schedules.get(job.name), newest.get(job.name), successes.get(job.name))
+        for job in registry.all_jobs()
+    ]
+
+
+def _status(
+    job: Job, schedule: JobSchedule | None, last_run: JobRun | None, last_success_at: datetime | None
+) -> JobStatus:
+    return JobStatus(
+        name=job.name,
+        title=job.title,
+        cron=schedule.cron if schedule else job.cron,
+        time_zone=schedule.time_zone if schedule else job.time_zone,
+        enabled=schedule.enabled if schedule else True,
+        next_due_at=schedule.next_due_at if schedule else None,
+        last_run=last_run,
+        last_success_at=last_success_at,
+    )
+
+
+def find_run(*, run_id: int) -> JobRun:
+    return JobRun.objects.get(pk=run_id)
+
+
+def unfinished_runs() -> QuerySet[JobRun]:
+    return JobRun.objects.filter(state__in=UNFINISHED)
+
+
+def count_running(*, worker: str) -> int:
+    return JobRun.objects.filter(worker=worker, state=RunState.RUNNING).count()
+
+
+def worker_is_alive(*, now: datetime) -> bool:
+    return worker_state(now=now).is_alive
+
+
+def worker_state(*, now: datetime) -> WorkerState:
+    """The best of all workers: one that works is enough."""
+    fresh = WorkerHeartbeat.objects.filter(stopped_at=None, heartbeat_at__gt=now - HEARTBEAT_FRESH)
+    states = [_state_of(worker, now) for worker in fresh]
+    if states:
+        return max(states, key=lambda state: (state.is_alive, state.heartbeat_at))
+    last = WorkerHeartbeat.objects.first()
+    reason = "no worker is running" if last is None or last.stopped_at else "the worker's heartbeat is stale"
+    return WorkerState(False, reason, last.heartbeat_at if last else None, None, None, 0, 0)
+
+
+def _state_of(worker: WorkerHeartbeat, now: datetime) -> WorkerState:
+    proven = worker.busy >= worker.workers or (worker.canary_at is not None and worker.canary_at > now - CANARY_FRESH)
+    return WorkerState(
+        is_alive=proven,
+        reason="" if proven else "the worker's queue has not proven that it works",
+        heartbeat_at=worker.heartbeat_at,
+        canary_at=worker.canary_at,
+        started_at=worker.started_at,
+        workers=worker.workers,
+        busy=worker.busy,
+    )
+
+
+def last_run(*, job: str) -> JobRun | None:
+    return JobRun.objects.filter(job=job).first()

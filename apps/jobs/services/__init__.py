@@ -1,0 +1,34 @@
+"""Writing to the jobs' tables: asking for runs, working them off, schedules, and what workers say of themselves."""
+
+from apps.jobs.services.attempts import claim, fail, lose, succeed
+from apps.jobs.services.recovery import (
+    end_lost_runs,
+    end_runs_of_dead_processes,
+    recover_from,
+    requeue_forgotten,
+)
+from apps.jobs.services.runs import cancel_run, reject_run, request_run
+from apps.jobs.services.schedules import dispatch_due, ensure_schedules, update_schedule
+from apps.jobs.services.workers import hear_canary, register_worker, say_replaced, say_stopped, update_heartbeat
+
+__all__ = [
+    "cancel_run",
+    "claim",
+    "dispatch_due",
+    "end_lost_runs",
+    "end_runs_of_dead_processes",
+    "ensure_schedules",
+    "fail",
+    "hear_canary",
+    "lose",
+    "recover_from",
+    "register_worker",
+    "reject_run",
+    "request_run",
+    "requeue_forgotten",
+    "say_replaced",
+    "say_stopped",
+    "succeed",
+    "update_heartbeat",
+    "update_schedule",
+]

@@ -1,0 +1,61 @@
+"""Asking for runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.jobs import queue
+from apps.jobs.choices import WAITING, RunState
+from apps.jobs.models import JobRun
+from apps.jobs.registry import Job
+from apps.journal import services as journal
+from apps.journal.choices import Level
+
+STEP = "Job"
+SCOPE = "jobs"
+
+
+@transaction.atomic
+def request_run(*, job: Job, started_by: str, now: datetime, slot: datetime | None = None) -> JobRun:
+    """Queue a run; a worker takes it as soon as one is free and no other run of the job is running.
+
+    Raises IntegrityError when the slot already has its run.
+    """
+    run = JobRun.objects.create(
+        job=job.name,
+        slot=slot,
+        max_attempts=job.attempts,
+        next_attempt_at=now,
+        started_by=started_by,
+        created_at=now,
+    )
+    enqueue(run, timeout=job.timeout, at=now)
+    return run
+
+
+def enqueue(run: JobRun, *, timeout: int, at: datetime) -> None:
+    """Give the run's next attempt its place in the queue, not before `at`."""
+    entry = queue.put_run(run_id=run.pk, attempt=run.attempt + 1, timeout=timeout, not_before=at)
+    JobRun.objects.filter(pk=run.pk).update(queue_entry=entry)
+    run.queue_entry = entry
+
+
+@transaction.atomic
+def cancel_run(*, run_id: int, now: datetime, actor: str) -> bool:
+    """Cancel a run that is waiting. False when it already runs or has ended."""
+    waiting = JobRun.objects.filter(pk=run_id, state__in=WAITING)
+    if not waiting.update(state=RunState.CANCELLED, ended_at=now, next_attempt_at=None):
+        return False
+    run = JobRun.objects.get(pk=run_id)
+    journal.record(step=STEP, message=f"job cancelled: {run.job}", scope=SCOPE, data={"run": run.pk}, actor=actor)
+    return True
+
+
+@transaction.atomic
+def reject_run(*, run_id: int, reason: str, now: datetime) -> None:
+    """End a waiting run that no worker of this version can work off."""
+    waiting = JobRun.objects.filter(pk=run_id, state__in=WAITING)
+    if waiting.update(state=RunState.ERRORED, error=reason, ended_at=now, next_attempt_at=None):
+        journal.record(step=STEP, message=f"job failed: {reason}", level=Level.ERROR, scope=SCOPE, data={"run": run_id})
