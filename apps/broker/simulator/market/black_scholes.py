@@ -9,6 +9,7 @@ _ROOT_TWO = sqrt(2.0)
 _DENSITY = 1 / sqrt(2 * pi)
 LOWEST_VOLATILITY, HIGHEST_VOLATILITY = 0.001, 10.0
 DAYS_A_YEAR = 365.0
+_TOLERANCE = 1e-9
 
 
 class Terms(NamedTuple):
@@ -63,13 +64,14 @@ def option_greeks(terms: Terms, strike: float, volatility: float, is_call: bool)
 def implied_volatility(terms: Terms, strike: float, price: float, is_call: bool, guess: float = 0.3) -> float | None:
     """None when no volatility gives this price: below intrinsic value or above the underlying."""
     low, high = LOWEST_VOLATILITY, HIGHEST_VOLATILITY
-    if not option_price(terms, strike, low, is_call) <= price <= option_price(terms, strike, high, is_call):
+    least, most = (option_price(terms, strike, volatility, is_call) for volatility in (low, high))
+    if not least - _TOLERANCE <= price <= most + _TOLERANCE:
         return None
     volatility = guess
     for _ in range(60):
         greeks = option_greeks(terms, strike, volatility, is_call)
         miss = greeks.price - price
-        if abs(miss) < 1e-9:
+        if abs(miss) < _TOLERANCE:
             break
         low, high = (low, volatility) if miss > 0 else (volatility, high)
         step = volatility - miss / (100 * greeks.vega) if greeks.vega > 1e-12 else 0.0

@@ -57,7 +57,7 @@ def parse_duration(text: str) -> Duration:
     found = _DURATION.fullmatch(text.strip())
     if not found or int(found[1]) == 0:
         raise _invalid(
-            f"Historical data query duration '{text}' is invalid. Legal ones are an integer, a blank and one of S D W M Y"
+            f"Historical data query duration '{text}' is invalid. Write a number, a blank and S, D, W, M or Y"
         )
     duration = Duration(int(found[1]), found[2])
     longest, unit, better = _LONGEST_IN_UNIT.get(duration.unit, (10_000, "", ""))

@@ -6,6 +6,7 @@ It is a pure function of seed and time, so that history, live prices and a resta
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from itertools import accumulate
 from math import exp, sqrt
@@ -18,7 +19,8 @@ NODES_A_DAY = 48
 ANCHOR_DAY = 18_628  # 2021-01-01 in days since 1970: no price exists before
 REFERENCE_DAY = 20_454  # 2026-01-01: the catalogue's price levels hold around here
 WEEKEND_SCALE = 0.4
-_CACHED_DAYS = 4000
+_CACHED_DAYS = 1200
+_CACHED_OWN_DAYS = 30  # one line's history is remembered as such, its factor need not be
 
 
 def _half_hour_variances() -> list[float]:
@@ -34,14 +36,22 @@ _SHARES = list(accumulate(_VARIANCES))
 class Factor:
     """`scale` is the deviation of a weekday's shock, constant or by day number; `persistence` the daily carry-over."""
 
-    def __init__(self, noise: Noise, name: str, scale: float | Callable[[int], float], persistence: float) -> None:
+    def __init__(
+        self,
+        noise: Noise,
+        name: str,
+        scale: float | Callable[[int], float],
+        persistence: float,
+        cached_days: int = _CACHED_DAYS,
+    ) -> None:
         self._noise = noise
         self.key = noise.key(name)
         self._scale = scale
         self._persistence = persistence
+        self._cached_days = cached_days
         self._levels = [0.0]
         self._scales: list[float] = []
-        self._nodes: dict[int, list[float]] = {}
+        self._nodes: dict[int, array[float]] = {}
 
     def level(self, day: int) -> float:
         """At midnight UTC of a day number."""
@@ -50,11 +60,11 @@ class Factor:
             self._append_day()
         return self._levels[index]
 
-    def nodes(self, day: int) -> list[float]:
+    def nodes(self, day: int) -> array[float]:
         """The 48 half-hourly values of a day, from midnight UTC."""
         found = self._nodes.get(day)
         if found is None:
-            if len(self._nodes) > _CACHED_DAYS:
+            if len(self._nodes) >= self._cached_days:
                 self._nodes.clear()
             found = self._nodes[day] = self._make_nodes(day)
         return found
@@ -68,9 +78,9 @@ class Factor:
     def _shock(self, day: int) -> float:
         return self._noise.one(self.key, day) * (WEEKEND_SCALE if is_weekend(day) else 1.0)
 
-    def _make_nodes(self, day: int) -> list[float]:
+    def _make_nodes(self, day: int) -> array[float]:
         if day < ANCHOR_DAY:
-            return [0.0] * NODES_A_DAY
+            return array("d", [0.0] * NODES_A_DAY)
         start, end = self.level(day), self.level(day + 1)
         scale = self._scales[day - ANCHOR_DAY]
         shock = scale * self._shock(day)
@@ -80,7 +90,7 @@ class Factor:
         walk = list(accumulate(map(mul, self._noise.slice(self.key, day + 1_000_000, NODES_A_DAY), HALF_HOUR_SCALES)))
         gap = shock - scale * walk[-1]
         inner = [start + decay * n + scale * walk[n - 1] + gap * _SHARES[n - 1] for n in range(1, NODES_A_DAY)]
-        return [start, *inner]
+        return array("d", [start, *inner])
 
 
 def is_weekend(day: int) -> bool:
@@ -100,7 +110,8 @@ class Factors:
     def named(self, name: str, annual_volatility: float, persistence: float = exp(-1 / 700)) -> Factor:
         found = self._factors.get(name)
         if found is None:
-            found = self._factors[name] = Factor(self._noise, name, annual_volatility / 16.3, persistence)
+            days = _CACHED_DAYS if name.startswith("sector:") else _CACHED_OWN_DAYS
+            found = self._factors[name] = Factor(self._noise, name, annual_volatility / 16.3, persistence, days)
         return found
 
     def _market_scale(self, day: int) -> float:

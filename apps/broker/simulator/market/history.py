@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 
 from ..types import Bar, Contract, HistoricalTick, RequestError, Session
-from .bars import make_bars
+from .bars import make_bars, whole_periods
 from .calendars import to_datetime
 from .durations import bar_seconds, check_length, parse_duration
 from .lines import Line
@@ -38,8 +38,11 @@ class History:
         series, line = self._series(contract, what), self._line(contract)
         born, last = self._life(contract, now)
         until = min(last, end.timestamp()) if end else last
-        spans = [span for span in spans_back(line.venue, until, duration, use_rth) if span.start >= born]
-        bars = make_bars(line.venue, series, spans, size, until, with_running=until == last)
+        running = until == last
+        spans = spans_back(line.venue, until, duration, use_rth)
+        spans = whole_periods(line.venue, spans, size, use_rth, with_running=running)
+        spans = [span for span in spans if span.start >= born]
+        bars = make_bars(line.venue, series, spans, size, until, with_running=running)
         if not bars:
             raise no_data(contract, what)
         return bars
@@ -96,9 +99,8 @@ class History:
 
     def historical_volatility(self, contract: Contract, now: float) -> float:
         line = self._line(contract)
-        span = span_of(line.venue, line.venue.latest_trading_day(now), use_rth=True)
-        assert span is not None
-        return historical_volatility(line, span, min(now, span.end))
+        day = line.venue.latest_trading_day(now)
+        return historical_volatility(line, day, min(now, line.venue.regular_close(day)))
 
     def _life(self, contract: Contract, now: float) -> tuple[float, float]:
         """The first and the last moment with prices."""

@@ -26,7 +26,7 @@ from .lookup import check_security_type, find_lines, search_lines
 from .noise import Noise
 from .option_desk import Kind, OptionDesk
 from .option_listing import OptionListing
-from .quotes import line_quote, to_ticks
+from .quotes import line_quote, spread_ticks, to_ticks
 
 NO_DEFINITION = "No security definition has been found for the request"
 
@@ -228,5 +228,7 @@ class Market:
         at = self._clock.at
         return line.last_session_end(at) if self.settings.exchange_hours else at
 
-    def _ticks(self, line: Line) -> int:
-        return to_ticks(line.price(self._price_time(line)), line.contract.min_tick)
+    def _ticks(self, line: Line) -> tuple[int, int, int]:
+        """What the tape shows: last, bid and ask."""
+        price = line.price(self._price_time(line))
+        return to_ticks(price, line.contract.min_tick), *spread_ticks(line.instrument, price)

@@ -28,14 +28,14 @@ class OptionListing:
     def __init__(self, lines: dict[int, Line]) -> None:
         self._lines = {con_id: line for con_id, line in lines.items() if line.instrument.has_options}
         self._contracts: dict[int, Contract] = {}
+        self._weeks: list[int] = []
+        self._weeks_at = float("nan")
 
     def weeks(self, at: float) -> list[int]:
         """The next Fridays and the next third Fridays; today's until the close."""
-        first = week_of(datetime.fromtimestamp(at, NEW_YORK).date())
-        while expiry_time(expiry_of(first)) <= at:
-            first += 1
-        monthly = [week for week in range(first, first + 5 * MONTHLIES + 5) if is_monthly(week)]
-        return sorted({*range(first, first + WEEKLIES), *monthly[:MONTHLIES]})
+        if at != self._weeks_at:
+            self._weeks, self._weeks_at = _listed_weeks(at), at
+        return self._weeks
 
     def strikes(self, line: Line, at: float) -> list[float]:
         """Around the price at which the week began: a chain does not move with every tick."""
@@ -110,6 +110,14 @@ class OptionListing:
                 self._contracts.clear()
             found = self._contracts[con_id] = _make_contract(self._lines[key.under_con_id].contract, key, con_id)
         return found
+
+
+def _listed_weeks(at: float) -> list[int]:
+    first = week_of(datetime.fromtimestamp(at, NEW_YORK).date())
+    while expiry_time(expiry_of(first)) <= at:
+        first += 1
+    monthly = [week for week in range(first, first + 5 * MONTHLIES + 5) if is_monthly(week)]
+    return sorted({*range(first, first + WEEKLIES), *monthly[:MONTHLIES]})
 
 
 def expiry_time(expiry: date) -> int:

@@ -6,6 +6,7 @@ that a daily bar costs a few additions and still equals the sum of its intraday 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -18,15 +19,15 @@ from .noise import Noise, pick
 
 Ohlc = tuple[float, float, float, float]
 _YEAR_SECONDS = 365.25 * 86400
-_CACHED_SEGMENTS = 6000
-_CACHED_SLOTS = 600
+_CACHED_SEGMENTS = 1500
+_CACHED_SLOTS = 150
 _CACHED_MINUTES = 240
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentPath:
     first_node: int
-    nodes: list[float]
+    nodes: array[float]
     high: float
     low: float
     high_slot: int
@@ -83,6 +84,8 @@ class Path:
         if points is None:
             if not at % NODE_SECONDS:
                 return self._nodes(int(at) // NODE_SECONDS, int(at) // NODE_SECONDS)[0]
+            if not at % 60:
+                return self._slot(minute // 30).points[minute % 30]
             points = self._seconds(minute)
         second = at - 60 * minute
         whole = int(second)
@@ -98,6 +101,9 @@ class Path:
 
     def ohlc(self, start: float, end: float) -> Ohlc:
         """Over a closed stretch of time; equal to the union of the stretches it is made of."""
+        segment = self._segment_at(start)
+        if segment.start == start and segment.end == end:
+            return self.segment_path(segment).ohlc
         first, last = self.value(start), self.value(end)
         high, low = max(first, last), min(first, last)
         at = start
@@ -149,7 +155,7 @@ class Path:
         last = len(nodes) - 2
         return SegmentPath(
             first,
-            nodes,
+            array("d", nodes),
             top + reach * abs(up),
             bottom - reach * abs(down),
             first + min(nodes.index(top), last),

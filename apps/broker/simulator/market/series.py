@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from itertools import pairwise
 from math import ceil, exp, sqrt
 from typing import NamedTuple, Protocol
@@ -69,7 +70,8 @@ class ImpliedVolatilitySeries:
         self._line = line
 
     def stretch(self, span: Span, start: float, end: float) -> Stretch:
-        return Stretch(*(round(exp(value), 6) for value in self._line.volatility.ohlc(start, end)), -1)
+        first, high, low, last = (round(exp(value), 6) for value in self._line.volatility.ohlc(start, end))
+        return Stretch(first, high, low, last, -1)
 
 
 class HistoricalVolatilitySeries:
@@ -79,7 +81,7 @@ class HistoricalVolatilitySeries:
         self._line = line
 
     def stretch(self, span: Span, start: float, end: float) -> Stretch:
-        value = round(historical_volatility(self._line, span, end), 6)
+        value = round(historical_volatility(self._line, span.day, end), 6)
         return Stretch(value, value, value, value, -1)
 
 
@@ -136,9 +138,9 @@ def option_series(contract: Contract, line: Line, desk: OptionDesk, what: str) -
     return OptionSeries(contract, line, desk, what)
 
 
-def historical_volatility(line: Line, span: Span, end: float) -> float:
+def historical_volatility(line: Line, day: date, end: float) -> float:
+    """From the closes of the 30 trading days before a day and the price at the end."""
     closes = [line.prices.value(end)]
-    day = span.day
     for _ in range(_HISTORY_DAYS):
         day = line.venue.previous_trading_day(day)
         closes.append(line.prices.value(line.venue.regular_close(day)))

@@ -10,6 +10,7 @@ from .factors import NODE_SECONDS
 from .noise import Noise
 
 _SHARE_OF_DAY = {"regular": 1.0, "extended": 0.03, "closed": 0.01}
+_CACHED = 600
 _MINUTES_A_NODE = NODE_SECONDS // 60
 
 
@@ -51,7 +52,7 @@ class VolumePath:
         """Running totals at the segment's half hours: busy at both ends."""
         found = self._cached.get(segment.start)
         if found is None:
-            if len(self._cached) > 3000:
+            if len(self._cached) > _CACHED:
                 self._cached.clear()
             found = self._cached[segment.start] = self._make_slots(segment)
         return found
@@ -62,8 +63,11 @@ class VolumePath:
         total = self._average * _SHARE_OF_DAY[segment.kind] * exp(0.28 * self._noise.one(self._key, first))
         bumps = self._noise.slice(self._key ^ 1, first, count)
         smile = 1.4 if segment.kind == "regular" else 0.0
-        weights = [(1 + smile * (2 * (n + 0.5) / count - 1) ** 2) * exp(0.2 * bump) for n, bump in enumerate(bumps)]
-        return [total * share / sum(weights) for share in accumulate(weights, initial=0.0)]
+        weights = [
+            (1 + smile * (2 * (n + 0.5) / count - 1) ** 2) * max(0.1, 1 + 0.2 * bump) for n, bump in enumerate(bumps)
+        ]
+        scale = total / sum(weights)
+        return [scale * share for share in accumulate(weights, initial=0.0)]
 
     def _part_of_slot(self, slot: int, second: float) -> float:
         if not second:
@@ -75,6 +79,8 @@ class VolumePath:
     def _minutes(self, slot: int) -> list[float]:
         found = self._cached.get(-slot)
         if found is None:
+            if len(self._cached) > _CACHED:
+                self._cached.clear()
             weights = [exp(0.5 * bump) for bump in self._noise.slice(self._key ^ 2, slot, _MINUTES_A_NODE)]
             whole = sum(weights)
             found = self._cached[-slot] = [share / whole for share in accumulate(weights, initial=0.0)]
