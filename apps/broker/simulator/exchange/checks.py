@@ -57,7 +57,8 @@ def _check_type(request: OrderRequest, contract: Contract) -> None:
 
 def _check_prices(request: OrderRequest, contract: Contract) -> None:
     kind = request.order_type
-    prices = (request.limit_price, request.aux_price, request.trail_stop_price, request.trailing_percent)
+    prices = [request.limit_price, request.aux_price, request.trail_stop_price, request.trailing_percent]
+    prices.append(request.limit_price_offset)
     if any(price is not None and not math.isfinite(price) for price in prices):
         raise RequestError(321, "Error validating request. A price is not a finite number.")
     if kind in order_types.NEEDS_LIMIT or (kind == order_types.MIDPOINT and request.limit_price):
