@@ -50,7 +50,7 @@ async def _probe(config: BrokerConfig) -> ProbeResult:
         ) from None
     except (TimeoutError, ConnectionError, OSError) as error:
         raise ProbeError(
-            f"Failed to connect to IBKR at {where}: {error or 'no answer'}. Something listens but nobody is logged in, "
+            f"Failed to connect to IBKR at {where}: {str(error) or 'no answer within 8 s'}. Something listens but nobody is logged in, "
             f"the API is disabled, or client id {DOCTOR_CLIENT_ID} is taken."
         ) from None
     finally:
