@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--pacing", type=int, default=limits.messages_per_second, help="messages a second per client; 0: no limit")
     add("--pacing-mode", choices=pace, default=pace[0], help="refuse or delay the messages above the limit")
     add("--lines", type=int, default=limits.market_data_lines, help="market data lines over all clients")
+    add("--unsent-bytes", type=int, default=limits.unsent_bytes, help="disconnect a client that leaves more unread")
     add("--no-history-pacing", action="store_true", help="do not enforce the limits on history requests")
 
 
@@ -46,6 +47,7 @@ def settings_from(options: argparse.Namespace) -> GatewaySettings:
         messages_per_second=options.pacing,
         pace_messages=options.pacing_mode == "pace",
         market_data_lines=options.lines,
+        unsent_bytes=options.unsent_bytes,
         history_pacing=not options.no_history_pacing,
     )
     return GatewaySettings(
