@@ -1,10 +1,25 @@
 """The control room."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+
+from apps.console.forms import ThrottledLoginForm
+from apps.console.selectors.room import control_room
+from tradeops.lib import clock
 
 
 class TradeOpsAdminSite(AdminSite):
     site_header = "TradeOps"
     site_title = "TradeOps"
     index_title = "Control room"
+    site_url = "/desk/"
     enable_nav_sidebar = True
+    empty_value_display = "unknown"
+    login_form = ThrottledLoginForm
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().index(request, {"room": control_room(now=clock.now()), **(extra_context or {})})

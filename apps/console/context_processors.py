@@ -1,11 +1,22 @@
-"""What every page shows."""
+"""What every page shows: PAPER or LIVE, and to those who are signed in how the gateway stands."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
+
+from apps.console.selectors.session import session_view, trading_word
+from tradeops.lib import clock
 
 
 def banner(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    now = clock.now()
+    known = getattr(request, "user", None) is not None and request.user.is_authenticated
+    return {
+        "trading_word": trading_word(),
+        "is_simulated": settings.BROKER.simulated,
+        "gateway": session_view(now=now) if known else None,
+        "server_now": now,
+    }

@@ -1,0 +1,31 @@
+"""People, roles, tokens and the journal in the control room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+
+from apps.console.models import ApiToken
+from apps.journal.models import Event
+from tradeops.lib.admin import ReadOnlyAdmin
+
+if TYPE_CHECKING:
+    Paginator = Any
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ("number", "at", "level", "scope", "symbol", "step", "message", "actor")
+    list_filter = ("level", "scope")
+    search_fields = ("symbol", "step", "message")
+    search_help_text = "Symbol, step or message"
+    list_per_page = 50
+    show_full_result_count = False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "prefix", "role", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_filter = ("role",)
+    exclude = ("digest",)

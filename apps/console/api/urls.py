@@ -1,0 +1,28 @@
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from apps.console.api import views
+from apps.console.api.stream import events_stream
+from apps.console.permissions import ViewerPermission
+
+READERS = [ViewerPermission]
+
+urlpatterns = [
+    path("health", views.DatabaseHealthView.as_view(), name="api-health"),
+    path("live/account-summary", views.LiveAccountSummaryView.as_view(), name="api-live-account-summary"),
+    path("account-summary/latest", views.LiveAccountSummaryView.as_view(), name="api-account-summary-latest"),
+    path("live/positions", views.LivePositionsView.as_view(), name="api-live-positions"),
+    path("positions/latest", views.LivePositionsView.as_view(), name="api-positions-latest"),
+    path("live/open-orders", views.LiveOpenOrdersView.as_view(), name="api-live-open-orders"),
+    path("open-orders/latest", views.LiveOpenOrdersView.as_view(), name="api-open-orders-latest"),
+    path("history/events", views.EventsView.as_view(), name="api-history-events"),
+    path("events", views.EventsView.as_view(), name="api-events"),
+    path("events/stream", events_stream, name="api-events-stream"),
+    path("schema/", SpectacularAPIView.as_view(permission_classes=READERS), name="api-schema"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api-schema", permission_classes=READERS),
+        name="api-docs",
+    ),
+    re_path(r"^(?P<rest>.*)$", views.UnknownView.as_view(), name="api-unknown"),
+]

@@ -1,0 +1,39 @@
+"""`manage.py web`: the pages, the API and the sockets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from apps.console.exceptions import PortTaken
+
+
+class Command(BaseCommand):
+    help = "Serve the admin, the desk, the API and the event stream (daphne). SIGTERM or Ctrl-C stops it."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=settings.WEB_HOST, help="address to listen on (WEB_HOST)")
+        parser.add_argument("--port", type=int, default=settings.WEB_PORT, help="port, 0 for any free one (WEB_PORT)")
+        parser.add_argument(
+            "--behind-proxy",
+            action="store_true",
+            help="believe X-Forwarded-For and X-Forwarded-Proto; only where a proxy overwrites both",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Twisted chooses its reactor at import: nothing else of manage.py may.
+        from apps.console.server import open_port, serve
+        from tradeops.asgi import application
+
+        try:
+            listener = open_port(options["host"], options["port"])
+        except PortTaken as error:
+            raise CommandError(str(error)) from None
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        self.stdout.write(f"TradeOps listens on http://{shown}:{port}/")
+        self.stdout.flush()
+        serve(application, listener, behind_proxy=options["behind_proxy"])

@@ -1,0 +1,171 @@
+"""The sections of the desk, each a plain value that goes on the wire as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.conf import settings
+from django.db.models import DateTimeField, F, Func, Value
+
+from apps.broker.models import Account, AccountPnl, AccountValue, BrokerOrder, EquityPoint, Position
+from apps.console.selectors.jobs import jobs_section
+from apps.console.selectors.session import session_view
+
+# What a number may be old before it is shown as stale. The broker restates accounts and prices every 3 minutes.
+ACCOUNT_STALE_SECONDS = 240
+PRICE_STALE_SECONDS = 240
+CHART_WINDOW = timedelta(hours=24)
+CHART_STEP = "5 minutes"
+
+TAGS = {"net_liquidation": "NetLiquidation", "cash": "TotalCashValue"}
+
+
+def section_data(section: str, *, now: datetime) -> Any:
+    return BUILDERS[section](now)
+
+
+def session_section(now: datetime) -> dict[str, Any]:
+    return asdict(session_view(now=now))
+
+
+def account_section(now: datetime) -> dict[str, Any]:
+    """Numbers the broker has not stated are None: shown as unknown, never as zero."""
+    accounts = list(Account.objects.select_related("pnl"))
+    values = AccountValue.objects.filter(tag__in=TAGS.values()).select_related("account")
+    by_account: dict[tuple[int, str], AccountValue] = {}
+    for value in values:
+        # The broker states totals in the base currency, and some tags once more per currency.
+        if value.currency in ("BASE", value.account.base_currency) or not value.account.base_currency:
+            by_account.setdefault((value.account_id, value.tag), value)
+    return {
+        "stale_after": ACCOUNT_STALE_SECONDS,
+        "accounts": [account_row(account, by_account) for account in accounts],
+    }
+
+
+def account_row(account: Account, values: dict[tuple[int, str], AccountValue]) -> dict[str, Any]:
+    pnl: AccountPnl | None = getattr(account, "pnl", None)
+    return {
+        "code": account.code,
+        "mode": account.mode,
+        "currency": account.base_currency or None,
+        **{name: stated(values.get((account.pk, tag))) for name, tag in TAGS.items()},
+        "daily_pnl": amount(pnl.daily if pnl else None, pnl.as_of if pnl else None),
+        "unrealized_pnl": amount(pnl.unrealized if pnl else None, pnl.as_of if pnl else None),
+        "realized_pnl": amount(pnl.realized if pnl else None, pnl.as_of if pnl else None),
+    }
+
+
+def stated(value: AccountValue | None) -> dict[str, Any]:
+    return amount(decimal_of(value.value), value.as_of) if value else amount(None, None)
+
+
+def amount(value: Decimal | None, as_of: datetime | None) -> dict[str, Any]:
+    return {"value": value, "as_of": as_of}
+
+
+def decimal_of(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def positions_section(now: datetime) -> dict[str, Any]:
+    held = Position.objects.exclude(quantity=0).select_related("account", "instrument")
+    rows = held.order_by("account__code", "instrument__symbol", "instrument__con_id")
+    return {"stale_after": PRICE_STALE_SECONDS, "rows": [position_row(position) for position in rows]}
+
+
+def position_row(position: Position) -> dict[str, Any]:
+    return {
+        "account": position.account.code,
+        "con_id": position.instrument.con_id,
+        "name": str(position.instrument),
+        "kind": position.instrument.sec_type,
+        "currency": position.instrument.currency,
+        "quantity": position.quantity,
+        "average_cost": position.average_cost,
+        "price": position.market_price,
+        "price_source": "broker" if position.market_price is not None else None,
+        "value": position.market_value,
+        "unrealized_pnl": position.unrealized_pnl,
+        "priced_at": position.priced_at,
+        "as_of": position.as_of,
+    }
+
+
+def orders_section(now: datetime) -> dict[str, Any]:
+    orders = BrokerOrder.objects.filter(is_open=True).select_related("account", "instrument")
+    return {"rows": [order_row(order) for order in orders.order_by("-first_seen_at", "-perm_id")]}
+
+
+def order_row(order: BrokerOrder) -> dict[str, Any]:
+    return {
+        "perm_id": order.perm_id,
+        "account": order.account.code,
+        "name": str(order.instrument),
+        "currency": order.instrument.currency,
+        "side": order.side,
+        "type": order.order_type,
+        "quantity": order.quantity,
+        "filled": order.filled,
+        "limit_price": order.limit_price,
+        "aux_price": order.aux_price,
+        "time_in_force": order.time_in_force,
+        "status": order.status,
+        "as_of": order.as_of,
+    }
+
+
+def equity_section(now: datetime) -> dict[str, Any]:
+    """The last sample of every five minutes of the last day, for the account that is traded."""
+    account = Account.objects.filter(code=settings.BROKER.account).first() or Account.objects.first()
+    if account is None:
+        return {"account": None, "currency": None, "points": []}
+    step = Func(
+        Value(CHART_STEP),
+        F("at"),
+        Value("2000-01-01T00:00:00+00:00"),
+        function="date_bin",
+        template="%(function)s(%(expressions)s)",
+        output_field=DateTimeField(),
+    )
+    samples = account.equity_points.filter(at__gte=now - CHART_WINDOW).annotate(step=step)
+    points = list(samples.order_by("step", "-at").distinct("step"))
+    return {
+        "account": account.code,
+        "currency": points[-1].currency if points else account.base_currency or None,
+        "points": [point_row(point) for point in points],
+    }
+
+
+def point_row(point: EquityPoint) -> tuple[int, Decimal, Decimal | None]:
+    return int(point.at.timestamp()), point.net_liquidation, point.daily_pnl
+
+
+BUILDERS: dict[str, Callable[[datetime], Any]] = {
+    "session": session_section,
+    "account": account_section,
+    "equity": equity_section,
+    "positions": positions_section,
+    "orders": orders_section,
+    "jobs": jobs_section,
+}
+SECTIONS = tuple(BUILDERS)
+
+# Which sections a change of the mirror touches, by the topic that the gateway announces.
+MIRROR_SECTIONS: dict[str, tuple[str, ...]] = {
+    "session": ("session",),
+    "account": ("account",),
+    "pnl": ("account",),
+    "positions": ("positions",),
+    "orders": ("orders",),
+    "executions": ("orders", "positions"),
+    "equity": ("equity",),
+}

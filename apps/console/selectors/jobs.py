@@ -1,0 +1,56 @@
+"""The jobs as people and machines see them: what runs, what ran, what comes next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from apps.jobs import selectors as jobs
+from apps.jobs.selectors import JobStatus
+
+
+def jobs_section(now: datetime) -> dict[str, Any]:
+    worker = jobs.worker_state(now=now)
+    return {
+        "worker": {"is_alive": worker.is_alive, "reason": worker.reason, "as_of": worker.heartbeat_at},
+        "rows": [job_row(job) for job in jobs.job_overview(now=now)],
+    }
+
+
+def job_row(job: JobStatus) -> dict[str, Any]:
+    run = job.last_run
+    return {
+        "name": job.name,
+        "title": job.title,
+        "enabled": job.enabled,
+        "schedule": job.schedule_text,
+        "next_due_at": job.next_due_at,
+        "status": job.status,
+        "run_id": run.pk if run else None,
+        "started_at": (run.started_at or run.created_at) if run else None,
+        "ended_at": run.ended_at if run else None,
+        "error": run.error[:200] if run else "",
+        "progress_done": run.progress_done if run else None,
+        "progress_total": run.progress_total if run else None,
+        "progress_text": run.progress_text if run else "",
+        "last_success_at": job.last_success_at,
+    }
+
+
+def job_statuses(*, now: datetime) -> dict[str, dict[str, Any]]:
+    """Under the names that clients of `/status` know; a job that never ran has nulls."""
+    return {job.name: job_status(job) for job in jobs.job_overview(now=now)}
+
+
+def job_status(job: JobStatus) -> dict[str, Any]:
+    run = job.last_run
+    return {
+        "last_start": iso((run.started_at or run.created_at) if run else None),
+        "last_end": iso(run.ended_at if run else None),
+        "status": job.status or None,
+        "last_success": iso(job.last_success_at),
+    }
+
+
+def iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,31 @@
+"""The state of the platform for machines: `/status`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from apps.console.selectors.health import find_problems
+from apps.console.selectors.jobs import iso, job_statuses
+from apps.console.selectors.session import session_view
+from apps.jobs import selectors as jobs
+
+
+def platform_status(*, now: datetime) -> dict[str, Any]:
+    problems = find_problems(now=now)
+    worker = jobs.worker_state(now=now)
+    session = session_view(now=now)
+    return {
+        "health_status": "unhealthy" if problems else "healthy",
+        "healthy": not problems,
+        "problems": list(problems),
+        "timestamp": now.isoformat(),
+        "scheduler_started": iso(worker.started_at),
+        "last_heartbeat": iso(worker.heartbeat_at),
+        "jobs": job_statuses(now=now),
+        "session": {"state": session.state, "reason": session.reason, "as_of": iso(session.as_of)},
+        "trading_mode": "paper" if settings.BROKER.paper_trading else "live",
+        "simulated": settings.BROKER.simulated,
+    }

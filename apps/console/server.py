@@ -1,0 +1,124 @@
+"""Daphne with backpressure: a sender waits while its client does not read, instead of filling the memory.
+
+Twisted tells a registered producer when a connection's buffer is full and when it is empty again; daphne registers
+none. Here each WebSocket and each long HTTP answer has a valve, and `await send(...)` waits at it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from daphne.server import Server
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from apps.console.exceptions import PortTaken
+
+CLOSE_HANDSHAKE_SECONDS = 5
+FRAME_BYTES = 64 * 1024
+
+
+@implementer(IPushProducer)
+class Valve:
+    """Closed while the client's buffer (64 KB) is full."""
+
+    def __init__(self) -> None:
+        self.opened: asyncio.Future[None] | None = None
+
+    def pauseProducing(self) -> None:
+        if self.opened is None:
+            self.opened = asyncio.get_running_loop().create_future()
+
+    def resumeProducing(self) -> None:
+        if self.opened is not None:
+            if not self.opened.done():
+                self.opened.set_result(None)
+            self.opened = None
+
+    def stopProducing(self) -> None:
+        self.resumeProducing()
+
+
+class BackpressureServer(Server):
+    def run(self) -> None:
+        self._valves: dict[Any, Valve] = {}
+        super().run()
+
+    def protocol_disconnected(self, protocol: Any) -> None:
+        valve = self._valves.pop(protocol, None)
+        if valve is not None:
+            valve.stopProducing()
+        super().protocol_disconnected(protocol)
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "http.response.body":
+            self._fit_http_valve(protocol, more=message.get("more_body", False))
+        await super().handle_reply(protocol, message)
+        if kind == "websocket.accept":
+            self._fit_socket_valve(protocol)
+        valve = self._valves.get(protocol)
+        if valve is not None and valve.opened is not None and kind != "websocket.close":
+            await self._wait(protocol, valve.opened)
+
+    async def _wait(self, protocol: Any, opened: asyncio.Future[None]) -> None:
+        try:
+            await asyncio.shield(opened)
+        except asyncio.CancelledError:
+            # The application gave up on a client that does not read. An HTTP answer cannot be taken back, only cut.
+            if hasattr(protocol, "channel") and protocol.channel is not None:
+                protocol.channel.transport.abortConnection()
+            raise
+
+    def _fit_http_valve(self, request: Any, *, more: bool) -> None:
+        if request not in self.connections or request.finished or request.channel is None:
+            return
+        if more and request not in self._valves:
+            self._valves[request] = valve = Valve()
+            request.registerProducer(valve, True)
+        elif not more and self._valves.pop(request, None) is not None:
+            request.unregisterProducer()
+
+    def _fit_socket_valve(self, protocol: Any) -> None:
+        if protocol.transport is None or not protocol.transport.connected:
+            return
+        self._valves[protocol] = valve = Valve()
+        # The HTTP channel of the handshake has no more to do with this connection.
+        protocol.transport.unregisterProducer()
+        protocol.transport.registerProducer(valve, True)
+
+
+def open_port(host: str, port: int) -> socket.socket:
+    """A listening socket. Port 0: any free one.
+
+    Raises PortTaken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host.strip("[]"), port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"The web server cannot listen on {host}:{port}: {error.strerror}. "
+            "End what holds the port, or choose another one with --port or WEB_PORT."
+        ) from None
+    return listener
+
+
+def serve(application: Any, listener: socket.socket, *, behind_proxy: bool) -> None:
+    """Run until SIGINT or SIGTERM."""
+    server = BackpressureServer(
+        application,
+        endpoints=[f"fd:fileno={listener.fileno()}"],
+        server_name="TradeOps",
+        websocket_max_message_size=FRAME_BYTES,
+        websocket_max_frame_size=FRAME_BYTES,
+        proxy_forwarded_address_header="X-Forwarded-For" if behind_proxy else None,
+        proxy_forwarded_proto_header="X-Forwarded-Proto" if behind_proxy else None,
+    )
+    server.run()

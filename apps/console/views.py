@@ -1,0 +1,47 @@
+"""The pages for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from apps.console.roles import VIEW_DESK
+
+MACHINES = ("/api/", "/status", "/health", "/ping")
+
+
+@require_safe
+@login_required
+@permission_required(VIEW_DESK, raise_exception=True)
+def desk(request: HttpRequest) -> HttpResponse:
+    return render(request, "console/desk.html")
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    return failure(request, 400, "This request cannot be read", "Check the address, or start again from the desk.")
+
+
+def not_allowed(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    return failure(request, 403, "Your role does not allow this", "An administrator can change your role.")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    return failure(request, 404, "There is nothing here", "The address may be mistyped, or what was here is gone.")
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    return failure(request, 500, "Something went wrong", "The log has the details. Trading is not affected by pages.")
+
+
+def failure(request: HttpRequest, status: int, title: str, remedy: str) -> HttpResponseBase:
+    """A page for people, `{"detail": ...}` for machines. Asks nobody: the database may be what failed."""
+    if request.path.startswith(MACHINES):
+        return JsonResponse({"detail": f"{title}. {remedy}"}, status=status)
+    context: dict[str, Any] = {"status": status, "title": title, "remedy": remedy}
+    from django.template.loader import render_to_string
+
+    return HttpResponse(render_to_string("console/failure.html", context), status=status)
