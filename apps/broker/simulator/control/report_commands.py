@@ -129,7 +129,7 @@ def log(gateway: Gateway, words: Sequence[str]) -> Result:
 
 def _entry(entry: Entry) -> dict[str, object]:
     at = datetime.fromtimestamp(entry.at, UTC).isoformat()
-    return {"at": at, "client_id": entry.client_id, "type": _type_name(entry.fields), "fields": list(entry.fields)}
+    return {"at": at, "at_epoch": entry.at, "client_id": entry.client_id, "type": _type_name(entry.fields), "fields": list(entry.fields)}
 
 
 def _type_name(fields: Sequence[str]) -> str:
