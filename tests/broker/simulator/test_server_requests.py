@@ -7,7 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from ib_async import IB, ExecutionFilter, MarketOrder, Option, ScannerSubscription, Stock, StartupFetchNONE, WshEventData
+from ib_async import (
+    IB,
+    ExecutionFilter,
+    MarketOrder,
+    Option,
+    ScannerSubscription,
+    StartupFetchNONE,
+    Stock,
+    WshEventData,
+)
 from ib_async.client import Client
 
 from apps.broker.simulator.testing import SimulatorProcess

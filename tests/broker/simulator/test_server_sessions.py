@@ -105,7 +105,9 @@ def test_client_id_is_free_again_after_its_connection_ended(shared_simulator: Si
     again.close()
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00", b"API\0\xff\xff\xff\xff", b"APX\0"])
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00", b"API\0\xff\xff\xff\xff", b"APX\0"]
+)
 def test_what_is_not_the_protocol_is_closed(wire: Wire, data: bytes) -> None:
     wire.send(data)
     assert wire.is_closed_by_peer()
