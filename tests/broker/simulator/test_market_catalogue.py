@@ -91,6 +91,23 @@ def test_unknown_contract_is_error_200(query: Query) -> None:
     assert caught.value.text == "No security definition has been found for the request"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(symbol="SPY", sec_type="OPT", strike=float("nan")),
+        Query(symbol="SPY", sec_type="OPT", strike=float("inf")),
+        Query(symbol="SPY", sec_type="OPT", strike=-600.0),
+        Query(symbol="SPY", sec_type="OPT", expiry="20269999", include_expired=True),
+        Query(symbol="SPY", sec_type="OPT", expiry="19700101", include_expired=True),
+        Query(sec_type="OPT", local_symbol="\u00b2" * 21),
+        Query(con_id=10**15),
+    ],
+)
+def test_malformed_contract_is_error_200_too(query: Query) -> None:
+    with pytest.raises(RequestError, match="^200 "):
+        MARKET.find(query)
+
+
 def test_missing_security_type_is_a_validation_error() -> None:
     with pytest.raises(RequestError, match="valid security type") as caught:
         MARKET.find(Query(symbol="SPY"))

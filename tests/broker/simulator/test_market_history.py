@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from math import log
@@ -230,6 +231,20 @@ def test_nonsense_is_refused_as_ib_does(duration: str, size: str, what: str, cod
     with pytest.raises(RequestError) as caught:
         bars(MARKET, SPY, duration, size, what)
     assert caught.value.code == code and caught.value.text.isascii()
+
+
+def test_contract_of_another_market_has_no_history() -> None:
+    with pytest.raises(RequestError, match="No security definition"):
+        bars(MARKET, replace(SPY, con_id=1), "1 D", "1 day")
+
+
+def test_weeks_and_months_are_whole_however_they_are_asked_for() -> None:
+    for size, short, long in (("1W", "1 M", "1 Y"), ("1M", "3 M", "2 Y")):
+        some, all_of_them = bars(MARKET, SPY, short, size), bars(MARKET, SPY, long, size)
+        assert all_of_them[-len(some) :] == some
+    months = bars(MARKET, SPY, "2 M", "1M")
+    days = [bar for bar in bars(MARKET, SPY, "3 M", "1 day") if bar.start.month == 10]
+    assert _summary([months[-2]]) == _summary(days)
 
 
 def test_history_begins_somewhere() -> None:

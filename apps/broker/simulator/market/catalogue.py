@@ -159,7 +159,7 @@ def _pence_line(fund: SectorFund) -> Instrument:
         log_level=dollar.log_level + log(100 / _CURRENCIES["GBP"][1]),
         annual_drift=dollar.annual_drift,
         market_weight=dollar.market_weight,
-        factors=(*dollar.factors, (f"own:{STERLING}", _CURRENCIES["GBP"][2], -1.0)),
+        factors=(*dollar.factors, *((name, size, -weight) for name, size, weight in _currency_factors("GBP"))),
         follows=((STERLING, -1.0),),
         volume=fund.volume * 600,
         spread=0.001,
@@ -199,14 +199,20 @@ def _index(con_id: int, symbol: str, name: str) -> Contract:
     )
 
 
+_DOLLAR_VOLATILITY = 0.06
 _CURRENCIES = {
-    "EUR": (12087792, 1.174, 0.075, "European Monetary Union Euro"),
-    "GBP": (12087797, 1.347, 0.08, "British pound"),
+    "EUR": (12087792, 1.174, 0.035, "European Monetary Union Euro"),
+    "GBP": (12087797, 1.347, 0.045, "British pound"),
 }
 
 
+def _currency_factors(symbol: str) -> tuple[tuple[str, float, float], ...]:
+    """Most of a pair's movement is the dollar's."""
+    return (("dollar", _DOLLAR_VOLATILITY, 1.0), (f"own:{symbol}.USD", _CURRENCIES[symbol][2], 1.0))
+
+
 def _currencies() -> Iterator[Instrument]:
-    for symbol, (con_id, level, volatility, name) in _CURRENCIES.items():
+    for symbol, (con_id, level, _, name) in _CURRENCIES.items():
         contract = Contract(
             con_id=con_id,
             symbol=symbol,
@@ -221,7 +227,4 @@ def _currencies() -> Iterator[Instrument]:
             order_types=_CURRENCY_ORDERS,
             market_rule_id=CURRENCY_RULE,
         )
-        name_of_factor = f"own:{symbol}.USD"
-        yield Instrument(
-            contract, "FX", f"{symbol}.USD", log(level), factors=((name_of_factor, volatility, 1.0),), spread=0.00003
-        )
+        yield Instrument(contract, "FX", f"{symbol}.USD", log(level), factors=_currency_factors(symbol), spread=0.00003)

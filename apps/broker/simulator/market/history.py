@@ -9,6 +9,7 @@ from .bars import make_bars, whole_periods
 from .calendars import to_datetime
 from .durations import bar_seconds, check_length, parse_duration
 from .lines import Line
+from .lookup import no_definition
 from .option_desk import OptionDesk
 from .option_listing import listed_from
 from .series import Series, historical_volatility, line_series, no_data, option_series
@@ -115,4 +116,7 @@ class History:
         return line_series(line, what)
 
     def _line(self, contract: Contract) -> Line:
-        return self._lines[contract.under_con_id or contract.con_id]
+        line = self._lines.get(contract.under_con_id or contract.con_id)
+        if line is None:
+            raise no_definition()
+        return line

@@ -11,6 +11,11 @@ from .lines import Line
 SECURITY_TYPES = {"STK", "OPT", "IND", "CASH", "BAG", "FUT", "FOP", "CFD", "BOND", "FUND", "CMDTY", "WAR", "CRYPTO"}
 _EXCHANGE_ALIASES = {"ISLAND": "NASDAQ"}
 MOST_MATCHES = 16
+NO_DEFINITION = "No security definition has been found for the request"
+
+
+def no_definition() -> RequestError:
+    return RequestError(200, NO_DEFINITION)
 
 
 def check_security_type(query: Query) -> None:

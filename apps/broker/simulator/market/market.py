@@ -22,13 +22,11 @@ from .clock import Clock
 from .factors import Factors
 from .history import History
 from .lines import Line
-from .lookup import check_security_type, find_lines, search_lines
+from .lookup import check_security_type, find_lines, no_definition, search_lines
 from .noise import Noise
 from .option_desk import Kind, OptionDesk
 from .option_listing import OptionListing
 from .quotes import line_quote, spread_ticks, to_ticks
-
-NO_DEFINITION = "No security definition has been found for the request"
 
 
 class Market:
@@ -57,7 +55,7 @@ class Market:
         if not found and query.sec_type in {"OPT", ""}:
             found = self._options.find(query, self._clock.at)
         if not found:
-            raise RequestError(200, NO_DEFINITION)
+            raise no_definition()
         return found
 
     def by_con_id(self, con_id: int) -> Contract | None:
@@ -148,7 +146,7 @@ class Market:
         """Regular hours; always, unless the market keeps exchange hours."""
         if not self.settings.exchange_hours:
             return True
-        venue = self._lines[contract.under_con_id or contract.con_id].venue
+        venue = self._line(contract.under_con_id or contract.con_id).venue
         return venue.segment_at(at.timestamp()).kind == "regular"
 
     def historical_ticks(
@@ -209,19 +207,19 @@ class Market:
         wanted = symbol.upper()
         lines = [line for line in self._lines.values() if wanted in {line.contract.symbol, line.contract.local_symbol}]
         if not lines:
-            raise RequestError(200, NO_DEFINITION)
+            raise no_definition()
         return lines
 
     def _option(self, con_id: int) -> tuple[Contract, Line]:
         contract = self._options.by_con_id(con_id, self._clock.at)
         if contract is None:
-            raise RequestError(200, NO_DEFINITION)
+            raise no_definition()
         return contract, self._lines[contract.under_con_id]
 
     def _line(self, con_id: int) -> Line:
         line = self._lines.get(con_id)
         if line is None:
-            raise RequestError(200, NO_DEFINITION)
+            raise no_definition()
         return line
 
     def _price_time(self, line: Line) -> float:

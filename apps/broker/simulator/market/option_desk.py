@@ -11,6 +11,7 @@ from .black_scholes import Greeks, Terms, implied_volatility, option_greeks, opt
 from .calendars import to_datetime
 from .catalogue import PENNY_OPTION_RULE
 from .lines import Line
+from .lookup import no_definition
 from .noise import pick
 from .option_listing import expiry_time
 from .quotes import sizes
@@ -144,7 +145,7 @@ class OptionDesk:
         if spot <= 0:
             raise RequestError(321, "Error validating request.-'bM' : cause - Underlying price must be positive")
         if self.is_expired(contract, at):
-            raise RequestError(200, "No security definition has been found for the request")
+            raise no_definition()
         return self._expiration(contract.expiry, line, at).terms._replace(spot=spot)
 
     def _expiration(self, expiry: str, line: Line, at: float) -> Expiration:

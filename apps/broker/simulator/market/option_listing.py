@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from math import exp
@@ -22,6 +23,7 @@ _STRIKE_TIERS = ((1, 24), (5, 10), (10, 6))  # multiples of the step and how man
 _WEEK_SECONDS = 7 * 86400
 _MONDAY = 4 * 86400  # 1970-01-05
 _CACHED_CONTRACTS = 200_000
+_LOCAL_SYMBOL = re.compile(r"[A-Z ]{6}[0-9]{6}[CP][0-9]{8}")
 
 
 class OptionListing:
@@ -87,9 +89,8 @@ class OptionListing:
 
     def _weeks_asked(self, expiry: str, include_expired: bool, at: float) -> list[int]:
         weeks = self.weeks(at)
-        if include_expired and len(expiry) == 8 and expiry.isdigit():
-            past = week_of(datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=NEW_YORK).date())
-            weeks = sorted({*weeks, past}) if past < weeks[0] else weeks
+        if include_expired:
+            weeks = _past_week(expiry, weeks[0]) + weeks
         return [week for week in weeks if f"{expiry_of(week):%Y%m%d}".startswith(expiry)]
 
     def _strikes_asked(self, line: Line, strike: float, at: float) -> list[float]:
@@ -128,6 +129,14 @@ def expiry_time(expiry: date) -> int:
     return regular.end
 
 
+def _past_week(expiry: str, first_listed: int) -> list[int]:
+    try:
+        week = week_of(datetime.strptime(expiry, "%Y%m%d").date())
+    except ValueError:
+        return []
+    return [week] if 0 <= week < first_listed else []
+
+
 def listed_from(contract: Contract) -> float:
     """When the option came to market: monthly ones nine months before expiry, weekly ones six weeks."""
     key = from_con_id(contract.con_id)
@@ -140,7 +149,7 @@ def listed_from(contract: Contract) -> float:
 def _matches_class(line: Line, query: Query) -> bool:
     symbol = line.contract.symbol
     local = query.local_symbol
-    if local and (len(local) != 21 or not local[6:12].isdigit() or local[12] not in "CP" or not local[13:].isdigit()):
+    if local and not _LOCAL_SYMBOL.fullmatch(local):
         return False
     asked = {query.symbol or symbol, query.trading_class or symbol, local[:6].strip() or symbol}
     return (
