@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.contrib import admin
 
 from apps.console.models import ApiToken
 from apps.journal.models import Event
 from tradeops.lib.admin import ReadOnlyAdmin
 
-if TYPE_CHECKING:
-    Paginator = Any
-
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
-    list_display = ("number", "at", "level", "scope", "symbol", "step", "message", "actor")
+    list_display = ("number", "at", "level", "step", "symbol", "message")
     list_filter = ("level", "scope")
     search_fields = ("symbol", "step", "message")
     search_help_text = "Symbol, step or message"

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import DateTimeField, F, Func, Value
 
-from apps.broker.models import Account, AccountPnl, AccountValue, BrokerOrder, EquityPoint, Position
+from apps.broker.models import Account, AccountPnl, AccountValue, BrokerOrder, EquityPoint, Instrument, Position
 from apps.console.selectors.jobs import jobs_section
 from apps.console.selectors.session import session_view
 
@@ -86,7 +86,7 @@ def position_row(position: Position) -> dict[str, Any]:
     return {
         "account": position.account.code,
         "con_id": position.instrument.con_id,
-        "name": str(position.instrument),
+        "name": instrument_name(position.instrument),
         "kind": position.instrument.sec_type,
         "currency": position.instrument.currency,
         "quantity": position.quantity,
@@ -100,6 +100,14 @@ def position_row(position: Position) -> dict[str, Any]:
     }
 
 
+def instrument_name(instrument: Instrument) -> str:
+    """Options by what they are: the exchange's code is for machines."""
+    if instrument.strike is None or instrument.expires_on is None:
+        return instrument.symbol
+    right = {"C": "call", "P": "put"}.get(instrument.right, "")
+    return f"{instrument.symbol} {instrument.expires_on:%d %b %Y} {instrument.strike.normalize():f} {right}".strip()
+
+
 def orders_section(now: datetime) -> dict[str, Any]:
     orders = BrokerOrder.objects.filter(is_open=True).select_related("account", "instrument")
     return {"rows": [order_row(order) for order in orders.order_by("-first_seen_at", "-perm_id")]}
@@ -109,7 +117,7 @@ def order_row(order: BrokerOrder) -> dict[str, Any]:
     return {
         "perm_id": order.perm_id,
         "account": order.account.code,
-        "name": str(order.instrument),
+        "name": instrument_name(order.instrument),
         "currency": order.instrument.currency,
         "side": order.side,
         "type": order.order_type,

@@ -11,7 +11,7 @@ const loose = new Intl.NumberFormat("en-US", { maximumFractionDigits: 6 });
 export const UNKNOWN = "unknown";
 
 export function quantity(text) {
-  return text === null ? UNKNOWN : loose.format(Number(text));
+  return text === null ? UNKNOWN : minus(loose.format(Number(text)));
 }
 
 export function money(text) {

@@ -1,0 +1,7 @@
+"""Times on pages: unmistakable, sortable, UTC like everything else."""
+
+DATE_FORMAT = "Y-m-d"
+TIME_FORMAT = "H:i:s"
+DATETIME_FORMAT = "Y-m-d H:i:s"
+SHORT_DATE_FORMAT = DATE_FORMAT
+SHORT_DATETIME_FORMAT = "Y-m-d H:i"
