@@ -34,11 +34,6 @@ class VolumePath:
             at = stop
         return total
 
-    def in_segment(self, segment: Segment, start: float, end: float) -> int:
-        if not self._average:
-            return 0
-        return floor(self._traded(segment, end)) - floor(self._traded(segment, start))
-
     def _traded(self, segment: Segment, at: float) -> float:
         slots = self._slots(segment)
         if at >= segment.end:
