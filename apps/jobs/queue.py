@@ -6,14 +6,13 @@ import logging
 import os
 from datetime import datetime, timedelta
 from time import sleep
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
-from django_q.signing import BadSignature, SignedPackage
+from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
 logger = logging.getLogger(__name__)
@@ -64,11 +63,17 @@ class _Later(JobQueue):
 
 def is_allowed(payload: str) -> bool:
     try:
-        package: dict[str, Any] = SignedPackage.loads(payload)
-    except (BadSignature, TypeError, ValueError):
+        package = SignedPackage.loads(payload)
+    except Exception:
+        # Whatever unpickling raises: an entry that cannot be read must not stop those behind it.
+        logger.warning("unreadable queue entry", exc_info=True)
         return False
-    function = package.get("func")
-    return isinstance(function, str) and function in ALLOWED and not package.get("hook") and not package.get("chain")
+    return (
+        isinstance(package, dict)
+        and isinstance(package.get("func"), str)
+        and package["func"] in ALLOWED
+        and not any(package.get(option) for option in ("hook", "chain", "sync"))
+    )
 
 
 def put_run(*, run_id: int, attempt: int, timeout: int, not_before: datetime) -> int:
