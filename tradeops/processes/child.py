@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
@@ -20,9 +21,10 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. `command` is called before every start."""
+    """What to run, in which folder. `command` is called before every start."""
 
     name: str
+    folder: Path
     command: Callable[[], Sequence[str]]
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_signal: signal.Signals = signal.SIGTERM
@@ -43,6 +45,7 @@ class Child:
         self._started_at = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - own programs, no shell
             list(self.program.command()),
+            cwd=self.program.folder,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **self.program.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

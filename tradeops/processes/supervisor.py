@@ -84,7 +84,7 @@ class Supervisor:
     def _start_postgres(self, postgres: EmbeddedPostgres) -> None:
         self._say("starting the embedded PostgreSQL")
         address = postgres.prepare()
-        program = Program("postgres", lambda: restart_command(postgres, address), stop_signal=signal.SIGINT)
+        program = Program("postgres", self.plan.base_dir, lambda: restart_command(postgres, address), stop_signal=signal.SIGINT)
         self._postgres = Child(program, self.terminal.write_line)
         self._postgres.start()
         postgres.wait_until_ready(address, self._keep_postgres_alive)
@@ -104,11 +104,11 @@ class Supervisor:
         plan = self.plan
         simulated = {"IBKR_SIMULATED": "true" if plan.with_simulator else "false"}
         if plan.with_simulator:
-            yield Program("simulator", lambda: simulator_command(plan))
-        yield Program("gateway", lambda: self._manage("gateway"), simulated)
-        yield Program("worker", lambda: self._manage("worker"), simulated)
+            yield Program("simulator", plan.base_dir, lambda: simulator_command(plan))
+        yield Program("gateway", plan.base_dir, lambda: self._manage("gateway"), simulated)
+        yield Program("worker", plan.base_dir, lambda: self._manage("worker"), simulated)
         web = self._manage("web", "--host", plan.web_host, "--port", str(plan.web_port))
-        yield Program("web", lambda: web, {**simulated, "DATABASE_POOL_SIZE": "8"})
+        yield Program("web", plan.base_dir, lambda: web, {**simulated, "DATABASE_POOL_SIZE": "8"})
 
     def _manage(self, *arguments: str) -> list[str]:
         return [sys.executable, str(self.plan.base_dir / "manage.py"), *arguments]
