@@ -81,7 +81,7 @@ class JobScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not subscr
         zone = cron_domain.find_zone(schedule.time_zone)
         instants = cron_domain.following(schedule.cron, zone, clock.now(), 3)
         rows = ((f"{at:%a %Y-%m-%d %H:%M}", f"{at.astimezone(zone):%a %H:%M}", schedule.time_zone) for at in instants)
-        return format_html_join(format_html("<br>"), "{} UTC ({} {})", rows)
+        return format_html_join("", "<p>{} UTC ({} {})</p>", rows)
 
     @admin.action(description="Run now", permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 from datetime import datetime, timedelta
 from time import sleep
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -63,7 +64,7 @@ class _Later(JobQueue):
 
 def is_allowed(payload: str) -> bool:
     try:
-        package = SignedPackage.loads(payload)
+        package: Any = SignedPackage.loads(payload)
     except Exception:
         # Whatever unpickling raises: an entry that cannot be read must not stop those behind it.
         logger.warning("unreadable queue entry", exc_info=True)
