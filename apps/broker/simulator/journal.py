@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 KEPT_PER_CLIENT = 5000
-SHOWN_FIELDS = 200
+KEPT_CLIENTS = 100
+KEPT_FIELDS = 300
+KEPT_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,14 @@ class Journal:
         self._entries: dict[int, deque[Entry]] = {}
 
     def record(self, client_id: int, fields: Sequence[str]) -> None:
-        entry = Entry(time.time(), client_id, tuple(fields[:SHOWN_FIELDS]))
-        self._entries.setdefault(client_id, deque(maxlen=KEPT_PER_CLIENT)).append(entry)
+        kept = tuple(field[:KEPT_CHARACTERS] for field in fields[:KEPT_FIELDS])
+        entries = self._entries.setdefault(client_id, deque(maxlen=KEPT_PER_CLIENT))
+        entries.append(Entry(time.time(), client_id, kept))
+        if len(self._entries) > KEPT_CLIENTS:
+            del self._entries[next(iter(self._entries))]
 
     def last(self, count: int, client_id: int | None = None) -> list[Entry]:
         """The newest `count` of every client, or of one, oldest first."""
         clients = self._entries if client_id is None else {client_id} & self._entries.keys()
         chosen = [entry for client in clients for entry in list(self._entries[client])[-count:]]
         return sorted(chosen, key=lambda entry: entry.at)
-
-    def clear(self) -> None:
-        self._entries.clear()

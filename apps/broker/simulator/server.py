@@ -54,6 +54,8 @@ class Gateway:
         self.sessions: dict[int, Session] = {}
         self.bulletins: list[Message] = []
         self.steps = 0
+        self.failures = 0  # mistakes of the simulator itself; tests expect none
+        self._refuse_until = 0.0
         self._planned_restart: tuple[datetime, float] | None = None
         self._reserved: ReservedPort
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,6 +100,7 @@ class Gateway:
             try:
                 self.step()
             except Exception:
+                self.failures += 1
                 logger.exception("a market step failed")
 
     def step(self, count: int = 1) -> None:
@@ -119,6 +122,7 @@ class Gateway:
                 for message in stream.step(changed):
                     session.send(message)
             except Exception:
+                self.failures += 1
                 logger.exception("a subscription failed and is dropped")
                 session.streams.remove(stream.kind, stream.request_id)
                 session.error(stream.request_id, 322, "Error processing request: the simulator dropped it")
@@ -197,10 +201,14 @@ class Gateway:
 
     def refuse(self, seconds: float) -> None:
         self._reserved.refuse()
-        self._spawn(self._accept_after(seconds))
+        until = asyncio.get_running_loop().time() + seconds
+        self._refuse_until = max(self._refuse_until, until)
+        self._spawn(self._accept_later())
 
-    async def _accept_after(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def _accept_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (wait := self._refuse_until - loop.time()) > 0:
+            await asyncio.sleep(wait)
         await self._accept()
 
     def _disconnect_all(self) -> None:

@@ -41,6 +41,7 @@ def status(gateway: Gateway, words: Sequence[str]) -> Result:
         "broker_connected": faults.broker_connected,
         "read_only": faults.read_only,
         "hold": gateway.exchange.hold,
+        "failures": gateway.failures,
     }
 
 
@@ -129,16 +130,20 @@ def log(gateway: Gateway, words: Sequence[str]) -> Result:
 
 def _entry(entry: Entry) -> dict[str, object]:
     at = datetime.fromtimestamp(entry.at, UTC).isoformat()
-    return {"at": at, "at_epoch": entry.at, "client_id": entry.client_id, "type": _type_name(entry.fields), "fields": list(entry.fields)}
+    return {
+        "at": at,
+        "at_epoch": entry.at,
+        "client_id": entry.client_id,
+        "type": _type_name(entry.fields),
+        "fields": list(entry.fields),
+    }
 
 
 def _type_name(fields: Sequence[str]) -> str:
     try:
-        name = Request(int(fields[0])).name
+        return Request(int(fields[0])).api_name
     except (ValueError, IndexError):
         return "unknown"
-    first, *rest = name.lower().split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 @command("help", "this list")

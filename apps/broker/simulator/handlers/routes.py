@@ -55,6 +55,7 @@ def dispatch(session: Session, fields: Sequence[str]) -> None:
     except RequestError as refusal:
         session.error(request_id, refusal.code, refusal.text)
     except Exception:
+        session.gateway.failures += 1
         logger.exception("request failed: %.200s", list(fields)[:20])
         session.error(request_id, 322, "Error processing request: the simulator failed, its log tells why")
 

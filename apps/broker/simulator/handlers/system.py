@@ -30,6 +30,8 @@ def start_api(session: Session, _: int, reader: Reader) -> None:
     if session.started:
         raise RequestError(501, "Already connected.")
     client_id = reader.int()
+    if client_id < 0:
+        raise RequestError(321, "Error validating request.-'bA' : cause - The client id must not be negative")
     if client_id in session.gateway.sessions:
         session.error(NO_REQUEST, 326, CLIENT_ID_IN_USE)
         session.close()

@@ -9,6 +9,7 @@ from .fields import text
 
 HELLO = b"API\0"
 MAX_FRAME = 16 * 1024 * 1024
+MAX_LOGIN_FRAME = 4096
 LENGTH = struct.Struct(">I")
 
 
@@ -34,9 +35,9 @@ class FrameBuffer:
     The limit is checked as soon as a length is known, so a lying client never makes the server buffer much.
     """
 
-    def __init__(self, limit: int = MAX_FRAME) -> None:
+    def __init__(self) -> None:
+        self.limit = MAX_LOGIN_FRAME
         self._buffer = bytearray()
-        self._limit = limit
         self._hello_seen = False
 
     def feed(self, data: bytes) -> None:
@@ -50,8 +51,8 @@ class FrameBuffer:
         try:
             while len(self._buffer) - position >= LENGTH.size:
                 (length,) = LENGTH.unpack_from(self._buffer, position)
-                if length > self._limit:
-                    raise FramingError(f"a frame of {length} bytes exceeds the limit of {self._limit}")
+                if length > self.limit:
+                    raise FramingError(f"a frame of {length} bytes exceeds the limit of {self.limit}")
                 end = position + LENGTH.size + length
                 if end > len(self._buffer):
                     return

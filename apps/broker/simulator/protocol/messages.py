@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+_SPELLED = {"PNL": "PnL", "FA": "FA"}
+
 
 class Request(IntEnum):
     """What a client may ask. The names without underscores are those of the client API: reqMktData, placeOrder."""
@@ -88,6 +90,12 @@ class Request(IntEnum):
     REQ_WSH_EVENT_DATA = 102
     CANCEL_WSH_EVENT_DATA = 103
     REQ_USER_INFO = 104
+
+    @property
+    def api_name(self) -> str:
+        """As the client API spells it: reqMktData, requestFA, reqPnLSingle."""
+        first, *rest = self.name.split("_")
+        return first.lower() + "".join(_SPELLED.get(word, word.capitalize()) for word in rest)
 
     @classmethod
     def named(cls, name: str) -> Request:

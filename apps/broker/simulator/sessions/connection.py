@@ -8,7 +8,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from ..protocol.framing import FrameBuffer, FramingError, decode_fields, encode_frame
+from ..protocol.framing import MAX_FRAME, FrameBuffer, FramingError, decode_fields, encode_frame
 from ..protocol.handshake import HIGHEST_VERSION, parse_version_range
 from ..protocol.system import NO_REQUEST, Message, error
 from ..protocol.times import session_text
@@ -118,6 +118,7 @@ class Connection(asyncio.Protocol):
             self.send(error(NO_REQUEST, 506, "Unsupported version", min(wanted.highest, HIGHEST_VERSION)))
             self.close()
             return
+        self._buffer.limit = MAX_FRAME
         self.session = Session(self._gateway, self, version, wanted.asks_for_pacing)
         self.send((version, session_text(self._gateway.market.now())))
 

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from ..protocol.system import Message
+from ..types import RequestError
 
 
 class Kind(Enum):
@@ -24,6 +25,7 @@ class Kind(Enum):
     DISPLAY_GROUP = auto()
 
 
+MOST_STREAMS = 2000
 USES_A_LINE = frozenset({Kind.QUOTES, Kind.DEPTH, Kind.BARS, Kind.TICKS})
 MARKET_DATA = USES_A_LINE | {Kind.HISTORY, Kind.SCANNER}
 
@@ -45,6 +47,9 @@ class Streams:
         return iter(list(self._streams.values()))
 
     def add(self, stream: Stream) -> None:
+        """RequestError 322 when a client subscribes without end."""
+        if len(self._streams) >= MOST_STREAMS:
+            raise RequestError(322, "Error processing request: too many subscriptions, cancel some")
         self._streams[stream.kind, stream.request_id] = stream
 
     def has(self, kind: Kind, request_id: int) -> bool:
