@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
 
 from apps.console.exceptions import PortTaken
 
@@ -26,7 +27,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # Twisted chooses its reactor at import: nothing else of manage.py may.
         from apps.console.server import open_port, serve
-        from tradeops.asgi import application
 
         try:
             listener = open_port(options["host"], options["port"])
@@ -36,4 +36,4 @@ class Command(BaseCommand):
         shown = f"[{host}]" if ":" in host else host
         self.stdout.write(f"TradeOps listens on http://{shown}:{port}/")
         self.stdout.flush()
-        serve(application, listener, behind_proxy=options["behind_proxy"])
+        serve(import_string(settings.ASGI_APPLICATION), listener, behind_proxy=options["behind_proxy"])
