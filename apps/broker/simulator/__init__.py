@@ -6,5 +6,9 @@ in for Interactive Brokers exactly as far as the wire can tell.
 ``market``    what instruments exist and what they cost: catalogue, prices, option chains, history
 ``exchange``  what happens to orders: accounts, margin, matching, executions
 ``protocol``  how both are spelled on the wire: framing, fields, messages
-``server``    who is connected and what they may do: sessions, limits, faults, control port
+``handlers``  one function for each request, ``streams`` what goes on being sent after it
+``sessions``  one connection: in what order its messages are handled, what waits to be sent
+``control``   the port that makes things go wrong, and tells the truth about orders and positions
+``server``    the gateway that holds all of this; ``routing`` tells events to those they concern
+``testing``   a gateway as a process, for the tests of the whole project
 """

@@ -115,6 +115,7 @@ class Gateway:
         if self.faults.broker_connected and not self.faults.blackhole:
             for session in list(self.sessions.values()):
                 self._pump(session, changed)
+                self._refresh_account(session)
 
     def _pump(self, session: Session, changed: frozenset[int]) -> None:
         for stream in session.streams:
@@ -126,6 +127,11 @@ class Gateway:
                 logger.exception("a subscription failed and is dropped")
                 session.streams.remove(stream.kind, stream.request_id)
                 session.error(stream.request_id, 322, "Error processing request: the simulator dropped it")
+
+    def _refresh_account(self, session: Session) -> None:
+        if session.account_updates is not None:
+            for message in session.account_updates.step():
+                session.send(message)
 
     # clients
 

@@ -161,6 +161,20 @@ async def test_account_summary_is_repeated_after_three_minutes(simulator: Simula
     await until(lambda: 63 in recorder.kinds())
 
 
+async def test_account_and_portfolio_are_refreshed_after_three_minutes(
+    simulator: SimulatorProcess, connect: Connect
+) -> None:
+    ib = await connect(simulator, 1)
+    recorder = Recorder(ib)
+    simulator.control("price SPY 700")
+    await ib.reqCurrentTimeAsync()
+    assert not recorder.kinds() & {6, 7, 73}
+    simulator.control("tick 181")
+    await until(lambda: {6, 7, 8, 73} <= recorder.kinds())
+    held = {item.contract.symbol: item.marketPrice for item in ib.portfolio() if item.contract.secType == "STK"}
+    assert held["SPY"] == pytest.approx(700, rel=0.05)
+
+
 async def test_exercise_turns_options_into_shares(simulator: SimulatorProcess, connect: Connect) -> None:
     ib = await connect(simulator, 1)
     call = Option("SPY", "20261218", 600, "C", "SMART")

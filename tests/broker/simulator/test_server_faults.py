@@ -308,6 +308,8 @@ async def test_lost_acknowledgement_is_found_by_asking(simulator: SimulatorProce
     assert trade.orderStatus.status == "PendingSubmit" and trade.orderStatus.permId == 0
     await ib.reqOpenOrdersAsync()
     assert trade.orderStatus.status == "Submitted" and trade.orderStatus.permId > 0
+    ib.cancelOrder(trade.order)
+    await until(lambda: trade.orderStatus.status == "Cancelled")
 
 
 async def test_lost_acknowledgement_of_a_fill_is_found_in_executions(simulator: SimulatorProcess, ib: IB) -> None:

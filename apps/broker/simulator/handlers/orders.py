@@ -28,6 +28,7 @@ def refuse_read_only(session: Session) -> None:
 def place_order(session: Session, order_id: int, reader: Reader) -> None:
     refuse_read_only(session)
     request = orders.decode_place_order(reader.fields, session.version, session.client_id)
+    session.unacknowledged.discard(order_id)
     faults = session.gateway.faults
     if not request.what_if:
         if faults.loses_order():
@@ -40,6 +41,7 @@ def place_order(session: Session, order_id: int, reader: Reader) -> None:
 @handles(Request.CANCEL_ORDER)
 def cancel_order(session: Session, order_id: int, reader: Reader) -> None:
     refuse_read_only(session)
+    session.unacknowledged.discard(order_id)
     session.gateway.exchange.cancel(session.client_id, order_id)
 
 
@@ -65,6 +67,8 @@ def all_open_orders(session: Session, _: int, reader: Reader) -> None:
 
 def _send_orders(session: Session, found: list[Order]) -> None:
     for order in found:
+        if order.client_id == session.client_id:
+            session.unacknowledged.discard(order.order_id)
         session.send(orders.encode_open_order(order, session.version, session.client_id))
         session.send(orders.encode_order_status(order, session.client_id))
     session.send((Answer.OPEN_ORDER_END, 1))

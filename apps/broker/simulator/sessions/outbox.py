@@ -67,6 +67,8 @@ class Outbox:
         self._waiting.append((self._loop.time() + self._faults.delay, data))
         self._waiting_bytes += len(data)
         if self._waiting_bytes > self._limit:
+            self._waiting.clear()
+            self._waiting_bytes = 0
             self._give_up("too many bytes wait for the client")
         else:
             self._arm()

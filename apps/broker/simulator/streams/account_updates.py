@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..protocol import accounts
@@ -15,7 +16,20 @@ if TYPE_CHECKING:
     from ..sessions.session import Session
 
 LEDGER_KEYS = ("Cash", "NetLiquidation", "ExchangeRate", "Currency")
-SUMMARY_SECONDS = 180.0  # IB refreshes account summaries about every three minutes
+REFRESH_SECONDS = 180.0  # IB refreshes account values about every three minutes
+
+
+class Refresh:
+    """True once in a while, by the market's clock."""
+
+    def __init__(self, now: datetime) -> None:
+        self._last = now
+
+    def is_due(self, now: datetime) -> bool:
+        if (now - self._last).total_seconds() < REFRESH_SECONDS:
+            return False
+        self._last = now
+        return True
 
 
 class ChangedValues:
@@ -39,6 +53,7 @@ class AccountUpdates:
         self._gateway = session.gateway
         self._exchange = session.gateway.exchange
         self._values = ChangedValues()
+        self._refresh = Refresh(session.gateway.market.now())
 
     def first(self) -> Iterable[Message]:
         yield from self._changed_values()
@@ -53,6 +68,11 @@ class AccountUpdates:
             yield self._item(items[con_id]) if con_id in items else self._closed(con_id)
         yield from self._changed_values()
         yield accounts.account_time(self._gateway.market.now())
+
+    def step(self) -> Iterable[Message]:
+        if not self._refresh.is_due(self._gateway.market.now()):
+            return ()
+        return self.changed([item.contract.con_id for item in self._exchange.portfolio(self.account)])
 
     def _changed_values(self) -> Iterable[Message]:
         for value in self._exchange.account_values(self.account):
@@ -77,7 +97,9 @@ class AccountUpdatesMulti:
         self.account = account
         self._model = model
         self._ledger_only = ledger_only
+        self._market = session.gateway.market
         self._exchange = session.gateway.exchange
+        self._refresh = Refresh(session.gateway.market.now())
         self._values = ChangedValues()
 
     def first(self) -> Iterable[Message]:
@@ -93,7 +115,7 @@ class AccountUpdatesMulti:
                 yield accounts.account_update_multi(self.request_id, self.account, self._model, *row)
 
     def step(self, changed: frozenset[int]) -> Iterable[Message]:
-        return ()
+        return self.changed(()) if self._refresh.is_due(self._market.now()) else ()
 
 
 class PositionsMulti:
@@ -129,18 +151,14 @@ class AccountSummary:
         self._tags = tags
         self._gateway = session.gateway
         self._values = ChangedValues()
-        self._told_at = session.gateway.market.now()
+        self._refresh = Refresh(session.gateway.market.now())
 
     def first(self) -> Iterable[Message]:
         yield from self._rows()
         yield accounts.ended(Answer.ACCOUNT_SUMMARY_END, self.request_id)
 
     def step(self, changed: frozenset[int]) -> Iterable[Message]:
-        now = self._gateway.market.now()
-        if (now - self._told_at).total_seconds() < SUMMARY_SECONDS:
-            return ()
-        self._told_at = now
-        return self.first()
+        return self.first() if self._refresh.is_due(self._gateway.market.now()) else ()
 
     def _rows(self) -> Iterable[Message]:
         for account in self._gateway.exchange.accounts:
