@@ -226,6 +226,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-unlocked_at'],
+                'permissions': [('unlock_live', 'Can unlock live trading')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('is_active',), name='broker_one_live_unlock')],
             },
         ),

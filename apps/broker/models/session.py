@@ -51,6 +51,7 @@ class LiveUnlock(models.Model):
 
     class Meta:
         ordering = ["-unlocked_at"]
+        permissions = [("unlock_live", "Can unlock live trading")]
         constraints = [
             models.UniqueConstraint(
                 fields=["is_active"], condition=models.Q(is_active=True), name="broker_one_live_unlock"

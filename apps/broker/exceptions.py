@@ -1,0 +1,57 @@
+"""What can go wrong between TradeOps and the broker.
+
+TradeOpsError
+└── BrokerError
+    ├── NotConnectedError     try again when the gateway is connected
+    ├── LoginError            the gateway could not log in; the text says what to do
+    │   └── ClientIdInUseError
+    ├── AnswerError           the broker refused to answer this question
+    │   └── PacingError       the broker would refuse it now; later it may not
+    ├── IncompleteError       a part of the broker's picture is missing: nothing may be concluded from the rest
+    ├── SecondGatewayError    another gateway runs against this database
+    └── UnlockError           a person must mend the request to unlock or lock live trading
+"""
+
+from __future__ import annotations
+
+from tradeops.lib.errors import TradeOpsError
+
+
+class BrokerError(TradeOpsError):
+    pass
+
+
+class NotConnectedError(BrokerError):
+    pass
+
+
+class LoginError(BrokerError):
+    pass
+
+
+class ClientIdInUseError(LoginError):
+    pass
+
+
+class AnswerError(BrokerError):
+    """`code` is IB's, 0 where it gave none."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class PacingError(AnswerError):
+    pass
+
+
+class IncompleteError(BrokerError):
+    pass
+
+
+class SecondGatewayError(BrokerError):
+    pass
+
+
+class UnlockError(BrokerError):
+    pass

@@ -1,0 +1,228 @@
+"""The gateway: two links to the broker, the mirror of what it says, and the answers to what others ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from django.db import DatabaseError, connections
+from ib_async import IB
+
+from apps.broker.choices import TradingMode
+from apps.broker.config import BrokerConfig
+from apps.broker.domain.codes import Meaning, rule_for
+from apps.broker.domain.mode import LIVE_PORTS, chosen_account
+from apps.broker.domain.restart_window import RestartWindow
+from apps.broker.domain.session import LinkDown, LinkName, LinkUp, Stopped
+from apps.broker.gateway import library
+from apps.broker.gateway.answers import Answers
+from apps.broker.gateway.competition import CompetitionWatch
+from apps.broker.gateway.contracts import Contracts
+from apps.broker.gateway.desk import Desk
+from apps.broker.gateway.equity import EquitySampler
+from apps.broker.gateway.guard import Guard
+from apps.broker.gateway.history import History
+from apps.broker.gateway.lines import Lines, budget_for
+from apps.broker.gateway.link import Link
+from apps.broker.gateway.live_reads import LiveReads
+from apps.broker.gateway.lock import GatewayLock
+from apps.broker.gateway.pacing import Pacer
+from apps.broker.gateway.picture import Picture
+from apps.broker.gateway.quotes import Quotes
+from apps.broker.gateway.session_keeper import SessionKeeper
+from apps.broker.gateway.synchroniser import Synchroniser
+from apps.broker.gateway.writer import MirrorWriter
+from tradeops.lib import clock, crossing, listen
+
+logger = logging.getLogger(__name__)
+
+LAST_WRITES_SECONDS = 1.0
+REQUESTS, UNLOCKS = "broker_request", "broker_unlock"
+
+
+class Gateway:
+    """`run` until `stop` is called. Everything lives in the event loop that runs it."""
+
+    def __init__(self, config: BrokerConfig, *, live_ports: frozenset[int] = LIVE_PORTS) -> None:
+        self.config = config
+        self.pacer = Pacer()
+        self.writer = MirrorWriter()
+        self.keeper = SessionKeeper(
+            RestartWindow(config.restart_starts_at, config.restart_ends_at), self._session_values
+        )
+        self.guard = Guard(config, live_ports, self.keeper, self._close_links)
+        self.trading = self._link(LinkName.TRADING, config.client_id)
+        self.data = self._link(LinkName.DATA, config.data_client_id)
+        self.synchroniser = Synchroniser(self.trading, self.writer, self.keeper)
+        self.lines = Lines(self.data, budget_for(config.market_data_lines))
+        self.contracts = Contracts(self.data, self.writer)
+        self.quotes = Quotes(self.lines, self.contracts)
+        self.competition = CompetitionWatch(self.keeper, self.quotes)
+        self.desk = Desk(
+            Answers(
+                keeper=self.keeper,
+                trading=self.trading,
+                data=self.data,
+                account=config.account,
+                contracts=self.contracts,
+                quotes=self.quotes,
+                history=History(self.data, self.contracts),
+                live=LiveReads(self.trading, self.data, lambda: self.synchroniser.picture),
+                synchronised_at=lambda: self.synchroniser.synchronised_at,
+            )
+        )
+        self.equity = EquitySampler(self.synchroniser, self.keeper, self.writer)
+        self._decode_errors = library.take_over_logging()
+        self._lock = GatewayLock()
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Raises SecondGatewayError when another gateway holds this database."""
+        await self._acquire_lock()
+        logger.info("gateway for %s:%s, client id %s", self.config.host, self.config.port, self.config.client_id)
+        tasks = [asyncio.ensure_future(work) for work in self._work()]
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            done, _ = await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._say_goodbye()
+        for task in done - {stopping}:
+            task.result()
+
+    def _work(self) -> list[Any]:
+        return [
+            self._lock.hold(),
+            self.keeper.run(),
+            self.writer.run(),
+            self.guard.run() if not self.config.paper_trading else self._stop.wait(),
+            self.trading.run(),
+            self.data.run(),
+            self.synchroniser.run(),
+            self.lines.run(),
+            self.contracts.run(),
+            self.competition.run(),
+            self.desk.run(),
+            self.equity.run(),
+            self._listen(),
+        ]
+
+    async def _acquire_lock(self) -> None:
+        """Waits for a database that is not there yet."""
+        told = False
+        while not self._stop.is_set():
+            try:
+                return await self._lock.acquire()
+            except psycopg.OperationalError as error:
+                if not told:
+                    logger.error("waiting for the database: %s", str(error).strip())
+                told = True
+                await asyncio.sleep(0.5)
+
+    async def _say_goodbye(self) -> None:
+        """The last words reach the tables if they can within a second; nothing waits for a database that is away."""
+        self.keeper.tell(Stopped("stopped"))
+        with suppress(DatabaseError, TimeoutError):
+            await asyncio.wait_for(self._last_writes(), LAST_WRITES_SECONDS)
+        with suppress(psycopg.Error):
+            await self._lock.release()
+
+    async def _last_writes(self) -> None:
+        await self.writer.flush()
+        await self.keeper.write()
+        await crossing.in_database(connections.close_all)
+
+    async def _listen(self) -> None:
+        async for heard in listen.listen([REQUESTS, UNLOCKS]):
+            channel = heard.channel if isinstance(heard, listen.Notification) else ""
+            if channel != UNLOCKS:
+                self.desk.wake()
+            if channel != REQUESTS:
+                self.guard.recheck()
+
+    # links
+
+    def _link(self, name: LinkName, client_id: int) -> Link:
+        trading = name is LinkName.TRADING
+        return Link(
+            name,
+            host=self.config.host,
+            port=self.config.port,
+            client_id=client_id,
+            pacer=self.pacer,
+            before_login=self.guard.before_trading_login if trading else self.guard.before_data_login,
+            on_connected=self._on_trading_connected if trading else self._on_data_connected,
+            on_down=self._on_trading_down if trading else self._on_data_down,
+            on_message=self._on_trading_message if trading else self._on_data_message,
+        )
+
+    def _on_trading_connected(self, ib: IB) -> None:
+        accounts = ib.managedAccounts()
+        if not self.guard.admits(accounts):
+            return
+        picture = Picture(lambda: self.writer.changes, self.writer.on_change, self.synchroniser.look_soon)
+        library.set_tap(ib, picture)
+        self.keeper.tell(LinkUp(LinkName.TRADING))
+        self.synchroniser.begin(picture, chosen_account(self.config.account, accounts))
+
+    def _on_trading_down(self, reason: str) -> None:
+        self.synchroniser.end()
+        self.keeper.tell(LinkDown(LinkName.TRADING, reason, clock.now()))
+
+    def _on_data_connected(self, ib: IB) -> None:
+        self.lines.on_connected()
+        self.keeper.tell(LinkUp(LinkName.DATA))
+
+    def _on_data_down(self, reason: str) -> None:
+        self.lines.on_down()
+        self.keeper.tell(LinkDown(LinkName.DATA, reason, clock.now()))
+
+    def _on_trading_message(self, request_id: int, code: int, text: str) -> None:
+        self.keeper.on_message(request_id, code, text)
+        meaning = rule_for(code).meaning
+        picture = self.synchroniser.picture
+        if meaning in {Meaning.BROKER_BACK, Meaning.BROKER_BACK_DATA_LOST}:
+            self.synchroniser.resynchronise()
+        elif meaning is Meaning.COMPETING_SESSION:
+            self.competition.on_message(None)
+        elif request_id > 0 and picture is not None:
+            picture.on_order_error(self.config.client_id, request_id, f"{text} (IBKR {code})")
+
+    def _on_data_message(self, request_id: int, code: int, text: str) -> None:
+        """Both links hear of 1100 and its end; the trading link's word counts."""
+        self.lines.on_message(request_id, code, text)
+        if rule_for(code).meaning is Meaning.COMPETING_SESSION:
+            self.competition.on_message(self.lines.contract_of(request_id))
+        if rule_for(code).meaning not in {Meaning.BROKER_LOST, Meaning.BROKER_BACK, Meaning.BROKER_BACK_DATA_LOST}:
+            self.keeper.on_message(request_id, code, text)
+
+    def _close_links(self, reason: str) -> None:
+        self.trading.close(reason)
+        self.data.close(reason)
+
+    def _session_values(self) -> dict[str, Any]:
+        facts = self.keeper.facts
+        trading, data = self.trading.ib, self.data.ib
+        broken = sum(library.failures(ib) for ib in (trading, data) if ib is not None)
+        return {
+            "epoch": self.writer.epoch,
+            "mode": TradingMode.PAPER if self.config.paper_trading else TradingMode.LIVE,
+            "host": self.config.host,
+            "port": self.config.port,
+            "trading_link_up": facts.trading_up,
+            "data_link_up": facts.data_up,
+            "server_version": trading.client.serverVersion() if trading is not None else None,
+            "synchronised_at": self.synchroniser.synchronised_at,
+            "lines_in_use": self.lines.in_use,
+            "queue_depth": self.pacer.depth,
+            "decode_errors": self._decode_errors.count + self.writer.refused + broken,
+        }

@@ -1,0 +1,235 @@
+"""The broker library as the gateway wants it: raw messages tapped, its traps closed.
+
+Everything that reaches into the library's private parts is in this module.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any, Protocol
+
+from ib_async import IB, BarDataList, CommissionReport, Contract, Execution, IBDefaults, Order, OrderState, Ticker
+from ib_async.client import Client
+from ib_async.util import formatIBDatetime
+from ib_async.wrapper import RequestError, Wrapper
+
+logger = logging.getLogger(__name__)
+
+TIME_ZONE = "US/Eastern"
+NAN = float("nan")
+UTC_SECONDS = 2
+
+
+class Tap(Protocol):
+    """Hears each message as the broker sent it, before the library's own opinion of it.
+
+    The library calls orders cancelled after informational errors, drops executions of orders that it does not know,
+    hides open orders that answer a question, and turns "no realised profit" into 0.
+    """
+
+    def on_open_order(self, order_id: int, contract: Contract, order: Order, state: OrderState) -> None: ...
+
+    def on_order_status(self, perm_id: int, status: str, filled: float, remaining: float, average: float) -> None: ...
+
+    def on_completed_order(self, contract: Contract, order: Order, state: OrderState) -> None: ...
+
+    def on_execution(self, contract: Contract, execution: Execution) -> None: ...
+
+    def on_commission(self, exec_id: str, commission: float, currency: str, realized_pnl: float) -> None: ...
+
+    def on_position(self, account: str, contract: Contract, quantity: float, average_cost: float) -> None: ...
+
+    def on_portfolio(self, account: str, contract: Contract, numbers: tuple[float, ...]) -> None: ...
+
+    def on_account_value(self, account: str, tag: str, value: str, currency: str) -> None: ...
+
+    def on_pnl(self, account: str, daily: float, unrealized: float, realized: float) -> None: ...
+
+
+class TappedWrapper(Wrapper):
+    def __init__(self, ib: IB, defaults: IBDefaults) -> None:
+        self.tap: Tap | None = None
+        self.failures = 0
+        self.summary_request = 0
+        super().__init__(ib, defaults=defaults)
+
+    def openOrder(self, orderId: int, contract: Contract, order: Order, orderState: OrderState) -> None:
+        if not order.whatIf:
+            self._tell("on_open_order", orderId, contract, order, orderState)
+        super().openOrder(orderId, contract, order, orderState)
+
+    def orderStatus(
+        self,
+        orderId: int,
+        status: str,
+        filled: float,
+        remaining: float,
+        avgFillPrice: float,
+        permId: int,
+        *rest: Any,
+    ) -> None:
+        self._tell("on_order_status", permId, status, filled, remaining, avgFillPrice)
+        super().orderStatus(orderId, status, filled, remaining, avgFillPrice, permId, *rest)
+
+    def completedOrder(self, contract: Contract, order: Order, orderState: OrderState) -> None:
+        self._tell("on_completed_order", contract, order, orderState)
+        super().completedOrder(contract, order, orderState)
+
+    def execDetails(self, reqId: int, contract: Contract, execution: Execution) -> None:
+        self._tell("on_execution", contract, execution)
+        super().execDetails(reqId, contract, execution)
+
+    def commissionReport(self, commissionReport: CommissionReport) -> None:
+        report = commissionReport
+        self._tell("on_commission", report.execId, report.commission, report.currency, report.realizedPNL)
+        super().commissionReport(commissionReport)
+
+    def position(self, account: str, contract: Contract, posSize: float, avgCost: float) -> None:
+        self._tell("on_position", account, contract, posSize, avgCost)
+        super().position(account, contract, posSize, avgCost)
+
+    def updatePortfolio(
+        self,
+        contract: Contract,
+        posSize: float,
+        marketPrice: float,
+        marketValue: float,
+        averageCost: float,
+        unrealizedPNL: float,
+        realizedPNL: float,
+        account: str,
+    ) -> None:
+        numbers = (posSize, marketPrice, marketValue, averageCost, unrealizedPNL, realizedPNL)
+        self._tell("on_portfolio", account, contract, numbers)
+        super().updatePortfolio(contract, *numbers, account)
+
+    def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
+        self._tell("on_account_value", account, tag, val, currency)
+        super().updateAccountValue(tag, val, currency, account)
+
+    def accountUpdateMulti(self, reqId: int, account: str, modelCode: str, tag: str, val: str, currency: str) -> None:
+        if not modelCode:
+            self._tell("on_account_value", account, tag, val, currency)
+        super().accountUpdateMulti(reqId, account, modelCode, tag, val, currency)
+
+    def pnl(self, reqId: int, dailyPnL: float, unrealizedPnL: float, realizedPnL: float) -> None:
+        subscription = self.reqId2PnL.get(reqId)
+        if subscription is not None:
+            self._tell("on_pnl", subscription.account, dailyPnL, unrealizedPnL, realizedPnL)
+        super().pnl(reqId, dailyPnL, unrealizedPnL, realizedPnL)
+
+    def _tell(self, method: str, *values: Any) -> None:
+        """A message that cannot be stored is counted; it must not take the others in its packet along."""
+        if self.tap is None:
+            return
+        try:
+            getattr(self.tap, method)(*values)
+        except Exception:
+            self.failures += 1
+            logger.exception("a message of the broker could not be read: %s%r", method, values)
+
+
+def new_ib() -> IB:
+    defaults = IBDefaults(emptyPrice=NAN, emptySize=NAN)
+    ib = IB(defaults=defaults)
+    ib.wrapper = TappedWrapper(ib, defaults)
+    ib.client = Client(ib.wrapper)
+    ib.client.apiEnd += ib.disconnectedEvent
+    # Its own handler opens one more account summary after each 1102 and never closes it.
+    ib.errorEvent -= ib._onError
+    ib.RaiseRequestErrors = True
+    ib.TimezoneTWS = TIME_ZONE
+    ib.client.MaxRequests = 16
+    ib.client.RequestsInterval = 0.4  # type: ignore[assignment]
+    return ib
+
+
+def set_tap(ib: IB, tap: Tap) -> None:
+    if isinstance(ib.wrapper, TappedWrapper):
+        ib.wrapper.tap = tap
+
+
+def failures(ib: IB) -> int:
+    return ib.wrapper.failures if isinstance(ib.wrapper, TappedWrapper) else 0
+
+
+def forget_question(ib: IB, kind: str) -> None:
+    """An unanswered question would swallow the live messages of its kind as if they were its answer."""
+    if kind in {"openOrders", "positions", "currentTime"}:
+        ib.wrapper._futures.pop(kind, None)
+        ib.wrapper._results.pop(kind, None)
+
+
+def end_question(ib: IB, error: RequestError) -> None:
+    if error.reqId in ib.wrapper._futures:
+        ib.wrapper._endReq(error.reqId, error, success=False)
+
+
+def subscribe(ib: IB, contract: Contract) -> tuple[Ticker, int]:
+    ticker = ib.reqMktData(contract, "", False, False)
+    return ticker, ib.wrapper.ticker2ReqId["mktData"][ticker]
+
+
+def forget_ticker(ib: IB, ticker: Ticker, request_id: int) -> None:
+    """The library would give the next subscription the old object with the old prices, and never forgets the id."""
+    wrapper = ib.wrapper
+    if wrapper.tickers.get(hash(ticker.contract)) is ticker:
+        del wrapper.tickers[hash(ticker.contract)]
+    wrapper.ticker2ReqId["mktData"].pop(ticker, None)
+    wrapper.reqId2Ticker.pop(request_id, None)
+    wrapper._reqId2Contract.pop(request_id, None)
+    wrapper.pendingTickers.discard(ticker)
+
+
+def account_summary_question(ib: IB) -> Any:
+    """Start an account summary whose id is remembered, so that it can be cancelled."""
+    ib.wrapper.acctSummary.clear()
+    if isinstance(ib.wrapper, TappedWrapper):
+        ib.wrapper.summary_request = ib.client._reqIdSeq
+    return ib.reqAccountSummaryAsync()
+
+
+def cancel_account_summary(ib: IB) -> None:
+    if isinstance(ib.wrapper, TappedWrapper):
+        ib.client.cancelAccountSummary(ib.wrapper.summary_request)
+
+
+def account_updates_question(ib: IB, account: str) -> tuple[int, Any]:
+    request_id = ib.client._reqIdSeq
+    return request_id, ib.reqAccountUpdatesMultiAsync(account)
+
+
+def history_question(
+    ib: IB, contract: Contract, *, end: datetime | None, duration: str, bar_size: str, what: str, use_rth: bool
+) -> tuple[int, Any]:
+    """Bars whose request id is known, so that it can be cancelled; times come as UTC seconds."""
+    request_id = ib.client.getReqId()
+    future = ib.wrapper.startReq(request_id, contract, container=BarDataList())
+    ib.client.reqHistoricalData(
+        request_id, contract, formatIBDatetime(end), duration, bar_size, what, use_rth, UTC_SECONDS, False, []
+    )
+    return request_id, future
+
+
+class DecodeErrors(logging.Handler):
+    """Counts the messages that the library could not decode: it would drop them with a log line only."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+        logger.error("undecodable message: %s", record.getMessage())
+
+
+def take_over_logging() -> DecodeErrors:
+    """Silence what the gateway decides about anyway, and count what the library fails to decode."""
+    counter = DecodeErrors()
+    logging.getLogger("ib_async").setLevel(logging.CRITICAL)
+    decoder = logging.getLogger("ib_async.Decoder")
+    decoder.setLevel(logging.ERROR)
+    decoder.propagate = False
+    decoder.handlers = [counter]
+    return counter

@@ -1,0 +1,168 @@
+"""Market data lines: a budget, one subscription per contract shared by all who need it, and always a cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from ib_async import IB, Contract, Ticker
+
+from apps.broker.choices import Priority
+from apps.broker.domain.codes import Meaning, rule_for
+from apps.broker.exceptions import NotConnectedError
+from apps.broker.gateway.library import forget_ticker, subscribe
+from apps.broker.gateway.link import Link
+
+LIVE, DELAYED, DELAYED_FROZEN = 1, 3, 4
+REFUSALS = frozenset({Meaning.NOT_ENTITLED, Meaning.COMPETING_SESSION, Meaning.NO_LINES, Meaning.REQUEST})
+LINK_LOST = -1
+DATA_LOST = 1101
+
+
+def budget_for(lines: int) -> int:
+    """Some lines stay free for what a person watches in TWS with the same user."""
+    return max(1, lines - max(1, lines // 20))
+
+
+@dataclass(eq=False, slots=True)
+class Line:
+    """`changed` is set with each tick, and when the broker refused: then `code` is not 0 and `text` says why."""
+
+    contract: Contract
+    data_type: int
+    ib: IB
+    ticker: Ticker
+    request_id: int
+    holders: int = 1
+    code: int = 0
+    text: str = ""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_known_to_broker(self) -> bool:
+        return self.code == 0 or rule_for(self.code).meaning is Meaning.COMPETING_SESSION
+
+    def refuse(self, code: int, text: str) -> None:
+        self.code, self.text = code, text
+        self.changed.set()
+
+
+class Lines:
+    def __init__(self, link: Link, budget: int) -> None:
+        self.budget = budget
+        self.most_used = 0
+        self.in_use = 0
+        self._link = link
+        self._free = asyncio.Semaphore(budget)
+        self._lines: dict[int, Line] = {}
+        self._by_request: dict[int, Line] = {}
+        self._opening = asyncio.Lock()
+        self._data_type = 0
+        self._closing: asyncio.Queue[Line] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def line(self, contract: Contract, data_type: int) -> AsyncIterator[Line]:
+        """A subscription of this contract; waits for a free line. Raises NotConnectedError."""
+        line = await self._share_or_open(contract, data_type)
+        try:
+            yield line
+        finally:
+            self._let_go(line)
+
+    async def run(self) -> None:
+        """Send the cancels. A line counts as used until its cancel has left."""
+        while True:
+            line = await self._closing.get()
+            try:
+                if line.ib is self._link.ib and line.is_known_to_broker:
+                    await self._link.send(
+                        Priority.RECONCILE,
+                        lambda ib, line=line: ib.client.cancelMktData(line.request_id),  # type: ignore[misc]
+                    )
+            except NotConnectedError:
+                pass
+            finally:
+                self._give_back()
+
+    def on_connected(self) -> None:
+        """A new connection knows of no subscription and delivers live data."""
+        self._data_type = LIVE
+        self._end_all(LINK_LOST, "The data link was lost.")
+
+    def on_down(self) -> None:
+        self._end_all(LINK_LOST, "The data link was lost.")
+
+    def on_message(self, request_id: int, code: int, text: str) -> None:
+        if code == DATA_LOST:
+            self._end_all(code, text)
+        line = self._by_request.get(request_id)
+        if line is not None and rule_for(code).meaning in REFUSALS:
+            line.refuse(code, text)
+
+    def contract_of(self, request_id: int) -> int | None:
+        line = self._by_request.get(request_id)
+        return line.contract.conId if line is not None else None
+
+    async def _share_or_open(self, contract: Contract, data_type: int) -> Line:
+        while True:
+            line = self._lines.get(contract.conId)
+            if line is None:
+                line = await self._open_within_budget(contract, data_type)
+                if line is not None:
+                    return line
+            elif line.data_type == data_type and line.code == 0:
+                line.holders += 1
+                return line
+            else:
+                await line.closed.wait()
+
+    async def _open_within_budget(self, contract: Contract, data_type: int) -> Line | None:
+        """None when somebody else opened one for this contract while we waited."""
+        await self._free.acquire()
+        self.in_use += 1
+        self.most_used = max(self.most_used, self.in_use)
+        line = None
+        try:
+            async with self._opening:
+                if contract.conId not in self._lines:
+                    line = await self._open(contract, data_type)
+        finally:
+            if line is None:
+                self._give_back()
+        return line
+
+    async def _open(self, contract: Contract, data_type: int) -> Line:
+        """The type counts for all later subscriptions of the connection, so both go together."""
+        if self._data_type != data_type:
+            await self._link.send(Priority.QUOTE, lambda ib: ib.reqMarketDataType(data_type))
+            self._data_type = data_type
+        return await self._link.send(Priority.QUOTE, lambda ib: self._subscribe(ib, contract, data_type))
+
+    def _subscribe(self, ib: IB, contract: Contract, data_type: int) -> Line:
+        ticker, request_id = subscribe(ib, contract)
+        line = Line(contract, data_type, ib, ticker, request_id)
+        ticker.updateEvent.connect(lambda ticker: line.changed.set())
+        self._lines[contract.conId] = self._by_request[request_id] = line
+        return line
+
+    def _let_go(self, line: Line) -> None:
+        line.holders -= 1
+        if line.holders:
+            return
+        self._by_request.pop(line.request_id, None)
+        if self._lines.get(line.contract.conId) is line:
+            del self._lines[line.contract.conId]
+        forget_ticker(line.ib, line.ticker, line.request_id)
+        line.closed.set()
+        self._closing.put_nowait(line)
+
+    def _give_back(self) -> None:
+        self.in_use -= 1
+        self._free.release()
+
+    def _end_all(self, code: int, text: str) -> None:
+        for line in self._by_request.values():
+            line.refuse(code, text)

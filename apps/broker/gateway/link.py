@@ -1,0 +1,218 @@
+"""One supervised connection to the broker: it comes back by itself, and notices when the other side is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from ib_async import IB, Contract, StartupFetchNONE
+from ib_async.wrapper import RequestError
+
+from apps.broker.choices import Priority
+from apps.broker.domain.session import LinkName
+from apps.broker.exceptions import AnswerError, BrokerError, LoginError, NotConnectedError
+from apps.broker.gateway.backoff import Backoff
+from apps.broker.gateway.library import end_question, forget_question, new_ib
+from apps.broker.gateway.login_errors import explain
+from apps.broker.gateway.pacing import Pacer
+
+logger = logging.getLogger(__name__)
+
+LOGIN_SECONDS = 10.0
+BEAT_SECONDS, BEAT_TIMEOUT, RETRY_SECONDS, FAILURES_ALLOWED = 5.0, 3.0, 1.0, 2
+# These errors are verdicts on a request, but the library takes them for warnings and would wait for ever.
+UNFINISHED_REQUESTS = frozenset({321, 434, 492})
+
+T = TypeVar("T")
+
+
+class Link:
+    """Owns a fresh `IB()` for each connection; `ib` is None while there is none.
+
+    `on_up` runs inside the connection's life and is cancelled with it. `on_message` gets every error and notice with
+    its request id (-1 for the system).
+    """
+
+    def __init__(
+        self,
+        name: LinkName,
+        *,
+        host: str,
+        port: int,
+        client_id: int,
+        pacer: Pacer,
+        before_login: Callable[[], Awaitable[None]],
+        on_connected: Callable[[IB], None],
+        on_down: Callable[[str], None],
+        on_message: Callable[[int, int, str], None],
+    ) -> None:
+        self.name = name
+        self.host = host
+        self.port = port
+        self.client_id = client_id
+        self.ib: IB | None = None
+        self.connections = 0
+        self._pacer = pacer
+        self._before_login = before_login
+        self._on_connected = on_connected
+        self._on_down = on_down
+        self._on_message = on_message
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._lost: asyncio.Event = asyncio.Event()
+        self._close_reason = ""
+
+    # life
+
+    async def run(self) -> None:
+        """Connect, watch, and connect again, for ever. Cancel it to disconnect."""
+        backoff = Backoff()
+        while True:
+            await self._before_login()
+            try:
+                ib = await self._login()
+            except LoginError as error:
+                self._on_down(str(error))
+                await asyncio.sleep(backoff.next())
+                continue
+            backoff.reset()
+            try:
+                reason = await self._live(ib)
+            finally:
+                self._abandon(ib)
+            self._on_down(reason)
+            await asyncio.sleep(backoff.next())
+
+    def close(self, reason: str) -> None:
+        """Drop the present connection; `run` goes on to the next after its pause."""
+        self._close_reason = reason
+        self._lost.set()
+
+    async def _login(self) -> IB:
+        ib = new_ib()
+        said: list[tuple[int, str]] = []
+        failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        ib.errorEvent += lambda request_id, code, text, contract: said.append((code, text))
+        ib.client.apiError += lambda text: None if failed.done() else failed.set_result(str(text))
+        await self._pacer.turn(Priority.RECONCILE)
+        login = asyncio.ensure_future(
+            ib.connectAsync(
+                self.host,
+                self.port,
+                self.client_id,
+                timeout=LOGIN_SECONDS,
+                raiseSyncErrors=True,
+                fetchFields=StartupFetchNONE,
+            )
+        )
+        try:
+            await asyncio.wait({login, failed}, timeout=2 * LOGIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if login.done() and login.exception() is None:
+                for code, text in said:
+                    self._on_message(-1, code, text)
+                return ib
+            error = login.exception() if login.done() else None
+            raise explain(error, said, host=self.host, port=self.port, client_id=self.client_id)
+        except BaseException:
+            login.cancel()
+            # The library must have finished its own clean-up before the next login.
+            await asyncio.wait({login})
+            if not login.cancelled():
+                login.exception()
+            self._abandon(ib)
+            raise
+
+    async def _live(self, ib: IB) -> str:
+        """Until the connection is lost; returns why."""
+        self._lost = asyncio.Event()
+        self._close_reason = ""
+        self.connections += 1
+        self.ib = ib
+        ib.errorEvent.clear()
+        ib.errorEvent += self._on_error
+        ib.disconnectedEvent += self._lost.set
+        if not ib.isConnected():
+            return "the connection closed right after the login"
+        self._on_connected(ib)
+        beat = asyncio.ensure_future(self._beat())
+        lost = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait({beat, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if beat.done():
+                return beat.result()
+            return self._close_reason or f"TWS or IB Gateway at {self.host}:{self.port} closed the connection."
+        finally:
+            beat.cancel()
+            lost.cancel()
+
+    async def _beat(self) -> str:
+        """Ask for the time until two answers in a row fail to come: a half-open link looks connected for ever."""
+        failures = 0
+        while True:
+            await asyncio.sleep(RETRY_SECONDS if failures else BEAT_SECONDS)
+            try:
+                await self.ask(Priority.ORDER, "currentTime", lambda ib: ib.reqCurrentTimeAsync(), timeout=BEAT_TIMEOUT)
+                failures = 0
+            except BrokerError as error:
+                failures += 1
+                if failures >= FAILURES_ALLOWED:
+                    return f"TWS or IB Gateway at {self.host}:{self.port} does not answer any more ({error})."
+
+    def _abandon(self, ib: IB) -> None:
+        if self.ib is ib:
+            self.ib = None
+        for event in (ib.errorEvent, ib.disconnectedEvent, ib.client.apiError):
+            event.clear()
+        transport = ib.client.conn.transport
+        with contextlib.suppress(OSError, RuntimeError):
+            ib.disconnect()
+        if transport is not None:
+            # A half-open peer would never acknowledge a polite close.
+            transport.abort()
+
+    def _on_error(self, request_id: int, code: int, text: str, contract: Contract | None) -> None:
+        if code in UNFINISHED_REQUESTS and self.ib is not None:
+            end_question(self.ib, RequestError(request_id, code, text))
+        self._on_message(request_id, code, text)
+
+    # questions
+
+    def connection(self) -> IB:
+        """Raises NotConnectedError while there is none."""
+        if self.ib is None or not self.ib.isConnected():
+            raise NotConnectedError(f"The {self.name} link is not connected.")
+        return self.ib
+
+    async def send(self, priority: Priority, message: Callable[[IB], T]) -> T:
+        """Wait for the turn, then send one message that has no answer of its own.
+
+        Raises NotConnectedError when the connection went meanwhile.
+        """
+        await self._pacer.turn(priority)
+        try:
+            return message(self.connection())
+        except ConnectionError as error:
+            raise NotConnectedError(f"The {self.name} link is not connected.") from error
+
+    async def ask(
+        self, priority: Priority, kind: str, question: Callable[[IB], Awaitable[Any]], *, timeout: float
+    ) -> Any:
+        """One question and its answer. Questions without an id take turns; `kind` is the library's key for them.
+
+        Raises NotConnectedError, or AnswerError when the broker refuses or does not answer in time.
+        """
+        async with self._locks[kind] if kind else contextlib.nullcontext():
+            await self._pacer.turn(priority)
+            ib = self.connection()
+            try:
+                return await asyncio.wait_for(question(ib), timeout)
+            except TimeoutError:
+                forget_question(ib, kind)
+                raise AnswerError(f"no answer from the broker within {timeout:g} s") from None
+            except RequestError as error:
+                raise AnswerError(f"{error.message} (IBKR {error.code})", error.code) from error
+            except ConnectionError as error:
+                raise NotConnectedError(f"The {self.name} link was lost before the answer came.") from error

@@ -1,0 +1,41 @@
+"""Why a login failed, in words that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apps.broker.config import DATA_CLIENT_ID_OFFSET
+from apps.broker.exceptions import ClientIdInUseError, LoginError
+
+CLIENT_ID_IN_USE = 326
+
+
+def explain(
+    error: BaseException | None, said: Sequence[tuple[int, str]], *, host: str, port: int, client_id: int
+) -> LoginError:
+    """The error to show for a login that ended with `error` after the broker had `said` its codes and texts."""
+    where = f"{host}:{port}"
+    codes = [code for code, _ in said]
+    if CLIENT_ID_IN_USE in codes:
+        return ClientIdInUseError(
+            f"Client id {client_id} is in use by another program at {where} (IBKR 326). Stop that program (another "
+            "TradeOps, a script, another API client), or choose another IBKR_CLIENT_ID; the data link takes that "
+            f"number + {DATA_CLIENT_ID_OFFSET}."
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return LoginError(
+            f"Nothing listens at {where}. Start TWS or IB Gateway with the API enabled, "
+            "or check IBKR_HOST and IBKR_PORT."
+        )
+    serious = [f"{text} (IBKR {code})" for code, text in said if not 2100 <= code < 2200]
+    if serious:
+        return LoginError(f"{where} refused the login: {serious[-1]}")
+    if isinstance(error, TimeoutError):
+        return LoginError(
+            f"{where} accepted the connection but did not log in: is anybody logged in to TWS, and is the API enabled?"
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return LoginError(f"{where} cannot be reached: {error.strerror}. Check IBKR_HOST, IBKR_PORT and the network.")
+    return LoginError(
+        f"{where} closed the connection during the login: is the API enabled, and this machine a trusted IP in TWS?"
+    )

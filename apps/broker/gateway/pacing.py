@@ -1,0 +1,66 @@
+"""When a message may leave: one evenly spaced stream over both links, the urgent first.
+
+The broker library's own queue is first in first out and lost with the link, so nothing may ever wait there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+
+from apps.broker.choices import Priority
+
+# IB allows 50 messages a second; the rest is for what the library sends by itself at a login.
+MESSAGES_PER_SECOND = 48.0
+
+
+class Pacer:
+    """`await turn(priority)` before each message. Cancelled waiters lose their place and cost nothing."""
+
+    def __init__(self, rate: float = MESSAGES_PER_SECOND) -> None:
+        self._spacing = 1 / rate
+        self._next_at = 0.0
+        self._order = itertools.count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def turn(self, priority: Priority) -> None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        heapq.heappush(self._waiting, (priority, next(self._order), future))
+        self._release()
+        await future
+
+    @property
+    def depth(self) -> int:
+        return sum(not future.done() for _, _, future in self._waiting)
+
+    def clear(self, *, except_priority: Priority = Priority.CANCEL) -> int:
+        """Drop whoever waits with a lower urgency: their `turn` is cancelled. Returns how many."""
+        dropped = [future for priority, _, future in self._waiting if priority > except_priority and not future.done()]
+        for future in dropped:
+            future.cancel()
+        return len(dropped)
+
+    def _release(self) -> None:
+        """Let the most urgent one go if it is time, else see to it that somebody looks again then."""
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            if self._waiting[0][2].done():
+                heapq.heappop(self._waiting)
+                continue
+            delay = self._next_at - loop.time()
+            if delay > 0:
+                self._look_again_in(delay)
+                return
+            heapq.heappop(self._waiting)[2].set_result(None)
+            self._next_at = loop.time() + self._spacing
+
+    def _look_again_in(self, delay: float) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._release()

@@ -1,0 +1,160 @@
+"""Quotes read at the broker now: live, else delayed, each with the name of where its price comes from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ib_async import Contract, OptionComputation, Ticker
+
+from apps.broker.domain.codes import Meaning, rule_for
+from apps.broker.domain.prices import ChosenPrice, Greeks, Quote, choose_price
+from apps.broker.exceptions import BrokerError, NotConnectedError
+from apps.broker.gateway import parsing
+from apps.broker.gateway.contracts import Contracts
+from apps.broker.gateway.lines import DELAYED, DELAYED_FROZEN, LINK_LOST, LIVE, Line, Lines
+from apps.broker.gateway.sharing import Shared
+
+# IB sends the first values of a subscription within a second or two; what is not there then does not come.
+PATIENCE_SECONDS = 2.0
+# Once there is a price, so long for the rest of the first packet.
+REST_SECONDS = 0.25
+OPTION_TYPES = frozenset({"OPT", "FOP"})
+
+
+class Quotes:
+    def __init__(self, lines: Lines, contracts: Contracts) -> None:
+        self._lines = lines
+        self._contracts = contracts
+        self._shared: Shared[dict[str, Any]] = Shared()
+
+    async def answer(self, con_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """One row per contract, in the order asked. Raises NotConnectedError when the link is lost on the way."""
+        wanted = [self._shared.get(con_id, lambda con_id=con_id: self._row(con_id)) for con_id in con_ids]  # type: ignore[misc]
+        return [known.value for known in await asyncio.gather(*wanted)]
+
+    async def _row(self, con_id: int) -> dict[str, Any]:
+        try:
+            contract = await self._contracts.for_data(con_id)
+        except NotConnectedError:
+            raise
+        except BrokerError as error:
+            return quote_answer(con_id, None, [], None, str(error))
+        quotes: list[Quote] = []
+        notes: list[str] = []
+        for data_type in (LIVE, DELAYED, DELAYED_FROZEN):
+            quote, note = await self._try(contract, data_type)
+            quotes.append(quote)
+            notes += [note] if note and note not in notes else []
+            if quote.market_price is not None or (data_type == DELAYED and choose_price(quotes)):
+                break
+        return quote_answer(con_id, contract, quotes, choose_price(quotes), " ".join(notes))
+
+    async def _try(self, contract: Contract, data_type: int) -> tuple[Quote, str]:
+        async with self._lines.line(contract, data_type) as line:
+            await first_values(line)
+            if line.code == LINK_LOST:
+                raise NotConnectedError(line.text)
+            return quote_of(line), hint(contract, line)
+
+
+async def first_values(line: Line) -> None:
+    """Until the first values are complete, or no more are to be expected."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE_SECONDS
+    while not line.code and loop.time() < end:
+        quote = quote_of(line)
+        if is_enough(line, quote):
+            if is_complete(quote):
+                return
+            end = min(end, loop.time() + REST_SECONDS)
+        line.changed.clear()
+        try:
+            await asyncio.wait_for(line.changed.wait(), end - loop.time())
+        except TimeoutError:
+            return
+
+
+def is_enough(line: Line, quote: Quote) -> bool:
+    return quote.market_price is not None and (line.contract.secType not in OPTION_TYPES or quote.greeks is not None)
+
+
+def is_complete(quote: Quote) -> bool:
+    return None not in (quote.bid, quote.ask, quote.last, quote.close)
+
+
+def quote_of(line: Line) -> Quote:
+    ticker = line.ticker
+    return Quote(
+        market_data_type=ticker.marketDataType,
+        bid=parsing.price(ticker.bid),
+        ask=parsing.price(ticker.ask),
+        last=parsing.price(ticker.last),
+        close=parsing.price(ticker.close),
+        at=parsing.utc(ticker.time) if ticker.time else None,
+        greeks=greeks_of(ticker),
+    )
+
+
+def greeks_of(ticker: Ticker) -> Greeks | None:
+    """The broker's model; of the last trade or the market where it has none."""
+    sources = (ticker.modelGreeks, ticker.lastGreeks, ticker.bidGreeks, ticker.askGreeks)
+    model = next((source for source in sources if source is not None and source.delta is not None), None)
+    return None if model is None else _greeks(model)
+
+
+def _greeks(model: OptionComputation) -> Greeks:
+    return Greeks(
+        implied_volatility=parsing.option_value(model.impliedVol),
+        delta=parsing.greek(model.delta),
+        gamma=parsing.greek(model.gamma),
+        vega=parsing.greek(model.vega),
+        theta=parsing.greek(model.theta),
+        option_price=parsing.option_value(model.optPrice),
+        underlying_price=parsing.option_value(model.undPrice),
+    )
+
+
+def hint(contract: Contract, line: Line) -> str:
+    """What a person can do about missing live data."""
+    if not line.code:
+        return ""
+    name = contract.localSymbol or contract.symbol
+    match rule_for(line.code).meaning:
+        case Meaning.NOT_ENTITLED:
+            kind = "live" if line.data_type == LIVE else "delayed"
+            return (
+                f"No {kind} market data permission for {name} (IBKR {line.code}): subscribe to its exchange in Client "
+                "Portal under Settings, Market Data Subscriptions, and share it with the paper account."
+            )
+        case Meaning.NO_LINES:
+            return (
+                f"All market data lines are in use (IBKR {line.code}): close quotes elsewhere, "
+                "or lower IBKR_MARKET_DATA_LINES."
+            )
+        case _:
+            return f"{line.text} (IBKR {line.code})"
+
+
+def quote_answer(
+    con_id: int, contract: Contract | None, quotes: Sequence[Quote], chosen: ChosenPrice | None, note: str
+) -> dict[str, Any]:
+    shown = chosen.quote if chosen else next(iter(quotes), None)
+    greeks = shown.greeks if shown else None
+    number = parsing.decimal_text
+    return {
+        "con_id": con_id,
+        "symbol": contract.symbol if contract else "",
+        "price": number(chosen.price) if chosen else None,
+        "price_source": chosen.source.value if chosen else None,
+        "bid": number(shown.bid) if shown else None,
+        "ask": number(shown.ask) if shown else None,
+        "last": number(shown.last) if shown else None,
+        "close": number(shown.close) if shown else None,
+        "market_data_type": shown.market_data_type if shown and chosen else None,
+        "at": shown.at.isoformat() if shown and shown.at else None,
+        "currency": contract.currency if contract else "",
+        "greeks": {name: number(getattr(greeks, name)) for name in Greeks.__slots__} if greeks else None,
+        "note": note,
+    }

@@ -1,0 +1,129 @@
+"""Keeps the session's facts, and the row in which everybody else reads its state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db import DatabaseError
+
+from apps.broker.choices import SessionState
+from apps.broker.domain.codes import Meaning, Severity, rule_for
+from apps.broker.domain.restart_window import RestartWindow
+from apps.broker.domain.session import BrokerMessage, Facts, SessionEvent, Verdict, apply, decide
+from apps.broker.gateway.session_rows import Notice, Transition, write_session
+from apps.journal.choices import Level
+from tradeops.lib import clock, crossing
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 2.0
+REASON_LENGTH = 300
+# While the database is away; the oldest go first.
+MOST_WAITING = 500
+SAME_NOTICE_SECONDS = 60.0
+LEVELS = {Severity.INFO: Level.INFO, Severity.WARN: Level.WARN, Severity.ERROR: Level.ERROR}
+# These the state tells already.
+TOLD_BY_STATE = frozenset(
+    {
+        Meaning.BROKER_LOST,
+        Meaning.BROKER_BACK,
+        Meaning.BROKER_BACK_DATA_LOST,
+        Meaning.FARM_BROKEN,
+        Meaning.FARM_OK,
+        Meaning.COMPETING_SESSION,
+        Meaning.LOGIN,
+    }
+)
+
+
+class SessionKeeper:
+    """`tell` it what happens. `values` supplies the row's other columns at each heartbeat."""
+
+    def __init__(self, window: RestartWindow, values: Callable[[], dict[str, Any]]) -> None:
+        self.facts = Facts()
+        self.verdict = Verdict(SessionState.STARTING)
+        self.since = clock.now()
+        self._window = window
+        self._values = values
+        self._transitions: deque[Transition] = deque(maxlen=MOST_WAITING)
+        self._notices: deque[Notice] = deque(maxlen=MOST_WAITING)
+        self._noticed: dict[tuple[int, str], datetime] = {}
+        self._wake = asyncio.Event()
+
+    @property
+    def is_ready(self) -> bool:
+        return self.verdict.state is SessionState.READY
+
+    def tell(self, event: SessionEvent) -> None:
+        self.facts = apply(self.facts, event)
+        self.review()
+
+    def review(self) -> None:
+        """Decide anew: the restart window begins and ends without an event."""
+        now = clock.now()
+        verdict = decide(self.facts, now=now, window=self._window)
+        if verdict == self.verdict:
+            return
+        expected = bool(self.facts.stopped) or verdict.state is SessionState.PLANNED_RESTART
+        before = self.verdict.state
+        self._transitions.append(Transition(before, verdict.state, verdict.reason, now, expected))
+        if verdict.state is not before:
+            self.since = now
+        self.verdict = verdict
+        self._wake.set()
+
+    def on_message(self, request_id: int, code: int, text: str) -> None:
+        """A notice or error of the broker: the state hears it, and people where it matters."""
+        now = clock.now()
+        rule = rule_for(code)
+        self.tell(BrokerMessage(code, text, now))
+        concerns_request = request_id > 0 and rule.meaning is not Meaning.MARGIN
+        if rule.severity is Severity.INFO or rule.meaning in TOLD_BY_STATE or concerns_request:
+            return
+        last = self._noticed.get((code, text))
+        if last is not None and (now - last).total_seconds() < SAME_NOTICE_SECONDS:
+            return
+        self._noticed = {
+            key: at for key, at in self._noticed.items() if (now - at).total_seconds() < SAME_NOTICE_SECONDS
+        }
+        self._noticed[code, text] = now
+        step = "Margin" if rule.meaning is Meaning.MARGIN else "Broker"
+        self._notices.append(Notice(code, text[:1000], rule.meaning.value, LEVELS[rule.severity], step))
+        self._wake.set()
+
+    async def run(self) -> None:
+        away = False
+        while True:
+            try:
+                await asyncio.wait_for(self._wake.wait(), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                self.review()
+            try:
+                await self.write()
+                away = False
+            except DatabaseError as error:
+                if not away:
+                    logger.error("the session's heartbeat cannot be written: %s", str(error).strip())
+                away = True
+                await asyncio.sleep(HEARTBEAT_SECONDS / 4)
+
+    async def write(self) -> None:
+        """Raises DatabaseError; nothing is forgotten then."""
+        self._wake.clear()
+        transitions, notices = list(self._transitions), list(self._notices)
+        values = {
+            **self._values(),
+            "state": self.verdict.state,
+            "reason": self.verdict.reason[:REASON_LENGTH],
+            "state_since": self.since,
+            "heartbeat_at": clock.now(),
+        }
+        await crossing.in_database(write_session, values, transitions, notices)
+        # Both may have grown meanwhile.
+        self._transitions = deque(list(self._transitions)[len(transitions) :], MOST_WAITING)
+        self._notices = deque(list(self._notices)[len(notices) :], MOST_WAITING)

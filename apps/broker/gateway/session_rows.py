@@ -1,0 +1,90 @@
+"""The session's row, its journal, and what else the gateway stores about itself. Synchronous, each one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from apps.broker.choices import SessionState
+from apps.broker.gateway.tables import notify_mirror
+from apps.broker.models import GatewaySession, LiveUnlock
+from apps.journal import services as journal
+from apps.journal.choices import Level
+
+LEVELS = {
+    SessionState.STARTING: Level.INFO,
+    SessionState.RECONCILING: Level.INFO,
+    SessionState.READY: Level.INFO,
+    SessionState.PLANNED_RESTART: Level.INFO,
+    SessionState.DATA_DEGRADED: Level.WARN,
+    SessionState.COMPETING_SESSION: Level.WARN,
+    SessionState.BROKER_LOST: Level.ERROR,
+    SessionState.DISCONNECTED: Level.ERROR,
+    SessionState.REFUSED: Level.ERROR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    before: SessionState
+    after: SessionState
+    reason: str
+    at: datetime
+    expected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message of the broker that people should see."""
+
+    code: int
+    text: str
+    meaning: str
+    level: Level
+    step: str
+
+
+@transaction.atomic
+def write_session(values: Mapping[str, Any], transitions: Sequence[Transition], notices: Sequence[Notice]) -> None:
+    """The heartbeat, and one journal event for each change of state and each notice."""
+    GatewaySession.objects.update_or_create(id=GatewaySession.ONLY, defaults=values)
+    for change in transitions:
+        _journal(change, values)
+    for notice in notices:
+        data = {"code": notice.code, "meaning": notice.meaning}
+        message = f"{notice.text} (IBKR {notice.code})"
+        journal.record(step=notice.step, message=message, level=notice.level, scope="broker", data=data)
+    if transitions:
+        notify_mirror("session")
+
+
+def _journal(change: Transition, values: Mapping[str, Any]) -> None:
+    journal.record(
+        step="Session",
+        message=f"{change.before.label} -> {change.after.label}" + (f": {change.reason}" if change.reason else ""),
+        level=Level.INFO if change.expected else LEVELS[change.after],
+        scope="broker",
+        data={
+            "from": change.before.value,
+            "to": change.after.value,
+            "reason": change.reason,
+            "at": change.at.isoformat(),
+            "epoch": values["epoch"],
+        },
+    )
+
+
+@transaction.atomic
+def next_epoch() -> int:
+    GatewaySession.objects.get_or_create(id=GatewaySession.ONLY)
+    GatewaySession.objects.filter(id=GatewaySession.ONLY).update(epoch=F("epoch") + 1)
+    return GatewaySession.objects.values_list("epoch", flat=True).get(id=GatewaySession.ONLY)
+
+
+def is_unlocked() -> bool:
+    return LiveUnlock.objects.filter(is_active=True).exists()

@@ -1,0 +1,151 @@
+"""What is known about the broker, and how far it can be believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from apps.broker.choices import SessionState, TradingMode
+from apps.broker.domain.mode import chosen_account
+from apps.broker.models import Account, BrokerOrder, EquityPoint, Execution, GatewaySession, LiveUnlock, Position
+from tradeops.lib import clock
+from tradeops.lib.known import Known, Unknown
+
+STALE_SECONDS = 10
+GATEWAY_NOT_RUNNING = "gateway not running: start it with `manage.py gateway` or `manage.py up`"
+# In these states every change at the broker reaches the tables at once.
+FOLLOWING = frozenset({SessionState.READY, SessionState.DATA_DEGRADED, SessionState.COMPETING_SESSION})
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """The session as of now. `running` False: no heartbeat for 10 s; then `state` is DISCONNECTED whatever was last."""
+
+    state: SessionState
+    reason: str
+    state_since: datetime
+    heartbeat_at: datetime | None
+    running: bool
+    mode: TradingMode
+    epoch: int
+    host: str
+    port: int
+    trading_link_up: bool
+    data_link_up: bool
+    synchronised_at: datetime | None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state is SessionState.READY
+
+    @property
+    def is_following(self) -> bool:
+        """Do the tables show what the broker shows now?"""
+        return self.state in FOLLOWING
+
+
+def session(*, now: datetime | None = None) -> SessionView:
+    now = now or clock.now()
+    row = GatewaySession.objects.filter(id=GatewaySession.ONLY).first()
+    if row is None:
+        row = GatewaySession(host=settings.BROKER.host, port=settings.BROKER.port, mode=configured_mode())
+    age = clock.age_seconds(row.heartbeat_at, now=now)
+    running = age is not None and age <= STALE_SECONDS
+    return SessionView(
+        state=SessionState(row.state) if running else SessionState.DISCONNECTED,
+        reason=row.reason if running else _why_not_running(row),
+        state_since=row.state_since if running else row.heartbeat_at or row.state_since,
+        heartbeat_at=row.heartbeat_at,
+        running=running,
+        mode=TradingMode(row.mode),
+        epoch=row.epoch,
+        host=row.host,
+        port=row.port,
+        trading_link_up=running and row.trading_link_up,
+        data_link_up=running and row.data_link_up,
+        synchronised_at=row.synchronised_at,
+    )
+
+
+def configured_mode() -> TradingMode:
+    return TradingMode.PAPER if settings.BROKER.paper_trading else TradingMode.LIVE
+
+
+def active_unlock() -> LiveUnlock | None:
+    return LiveUnlock.objects.filter(is_active=True).select_related("unlocked_by").first()
+
+
+def default_account() -> Account | None:
+    """The account that is traded: IBKR_ACCOUNT, or the only one; None before the first login or if unclear."""
+    codes = list(Account.objects.values_list("code", flat=True))
+    code = chosen_account(settings.BROKER.account, codes)
+    return Account.objects.filter(code=code).first() if code else None
+
+
+def positions(account: str = "") -> Known[list[Position]] | Unknown:
+    """What is held, closed positions left out; of all accounts unless one is named.
+
+    Unknown before the first synchronisation. `as_of` says until when the tables followed the broker.
+    """
+    rows = Position.objects.exclude(quantity=0).select_related("account", "instrument")
+    return _believed(list(rows.filter(account__code=account) if account else rows))
+
+
+def open_orders(account: str = "") -> Known[list[BrokerOrder]] | Unknown:
+    """Orders that work at the broker, of every client; as `positions`."""
+    rows = BrokerOrder.objects.filter(is_open=True).select_related("account", "instrument")
+    return _believed(list(rows.filter(account__code=account) if account else rows))
+
+
+def executions(account: str = "", *, since: datetime | None = None) -> QuerySet[Execution]:
+    """Fills as they count: corrected ones only in their last revision."""
+    rows = Execution.objects.filter(is_current=True).select_related("account", "instrument", "commission")
+    if account:
+        rows = rows.filter(account__code=account)
+    return rows.filter(executed_at__gte=since) if since else rows
+
+
+def account_value(account: str, tag: str, currency: str = "") -> Known[Decimal] | Unknown:
+    """A number of the account, as NetLiquidation; in the account's base currency unless another is named."""
+    row = Account.objects.filter(code=account).first()
+    if row is None:
+        return Unknown(f"nothing is known of account {account} yet")
+    currencies = [currency] if currency else [row.base_currency, ""]
+    found = {value.currency: value for value in row.values.filter(tag=tag, currency__in=currencies)}
+    value = next((found[name] for name in currencies if name in found), None)
+    if value is None:
+        return Unknown(f"the broker has not stated {tag} of account {account}")
+    try:
+        return Known(Decimal(value.value), value.as_of)
+    except ArithmeticError:
+        return Unknown(f"{tag} of account {account} is not a number: {value.value}")
+
+
+def equity_today(account: str, *, now: datetime | None = None) -> QuerySet[EquityPoint]:
+    """Samples since midnight in New York, the oldest first."""
+    local = (now or clock.now()).astimezone(EXCHANGE_ZONE)
+    midnight = datetime.combine(local.date(), time(), EXCHANGE_ZONE)
+    return EquityPoint.objects.filter(account__code=account, at__gte=midnight, at__lt=midnight + timedelta(days=2))
+
+
+def _believed(value: T) -> Known[T] | Unknown:
+    view = session()
+    if view.synchronised_at is None:
+        return Unknown("service not ready: the gateway has not completed its first synchronisation with the broker")
+    followed_until = view.heartbeat_at if view.is_following else view.synchronised_at
+    return Known(value, followed_until or view.synchronised_at)
+
+
+def _why_not_running(row: GatewaySession) -> str:
+    if row.heartbeat_at is None or row.reason == "stopped":
+        return GATEWAY_NOT_RUNNING
+    return f"{GATEWAY_NOT_RUNNING} (last heartbeat {row.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC)"

@@ -1,0 +1,126 @@
+"""A gateway in a thread of the test, and waiting for what it does."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import time as time_of_day
+from typing import Any, TypeVar
+
+from django.db import connections
+
+from apps.broker.choices import SessionState
+from apps.broker.config import BrokerConfig
+from apps.broker.gateway.gateway import Gateway
+from apps.broker.models import GatewaySession
+from apps.broker.simulator.testing import SimulatorProcess
+from tradeops.lib import crossing
+
+ACCOUNT = "DU1234567"
+T = TypeVar("T")
+
+
+def config_for(port: int, **changes: Any) -> BrokerConfig:
+    values: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": port,
+        "client_id": 1,
+        "account": "",
+        "paper_trading": True,
+        "restart_starts_at": time_of_day(0, 0),
+        "restart_ends_at": time_of_day(0, 0),
+        "market_data_lines": 100,
+        "simulated": True,
+    }
+    return BrokerConfig(**(values | changes))
+
+
+def wait_for(look: Callable[[], T], *, seconds: float = 10.0, what: str = "") -> T:
+    """The first true value of `look`. AssertionError tells the last one."""
+    deadline = time.monotonic() + seconds
+    while not (value := look()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or look}: {value!r}"
+        time.sleep(0.01)
+    return value
+
+
+class RunningGateway:
+    def __init__(self, config: BrokerConfig, **options: Any) -> None:
+        self.error: BaseException | None = None
+        self._config = config
+        self._options = options
+        self._begun = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gateway")
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._begun.wait(10)
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(self.gateway.stop)
+        self._thread.join(15)
+        assert not self._thread.is_alive(), "the gateway did not stop"
+
+    def do(self, work: Callable[[], T]) -> T:
+        """Run a function in the gateway's event loop."""
+
+        async def call() -> T:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(10)
+
+    def run(self, work: Callable[[], Awaitable[T]], *, seconds: float = 30.0) -> T:
+        async def call() -> T:
+            return await work()
+
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(seconds)
+
+    def wait_ready(self, seconds: float = 15.0) -> GatewaySession:
+        return self.wait_state(SessionState.READY, seconds=seconds)
+
+    def wait_state(self, state: SessionState, *, seconds: float = 15.0) -> GatewaySession:
+        def look() -> GatewaySession | None:
+            assert self._thread.is_alive(), self.error
+            row = GatewaySession.objects.filter(id=GatewaySession.ONLY).first()
+            return row if row is not None and row.state == state else None
+
+        try:
+            return wait_for(look, seconds=seconds, what=state)
+        except AssertionError:
+            row = GatewaySession.objects.filter(id=GatewaySession.ONLY).first()
+            raise AssertionError(f"no {state} within {seconds} s, but {row}: {row.reason if row else ''}") from None
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:
+            self.error = error
+
+    async def _main(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.gateway = Gateway(self._config, **self._options)
+        self._begun.set()
+        try:
+            await self.gateway.run()
+        finally:
+            # The thread of the database outlives the loop; its connection must not outlive the test's database.
+            await crossing.in_database(connections.close_all)
+
+
+@contextmanager
+def running(simulator: SimulatorProcess, *, ready: bool = True, **changes: Any) -> Iterator[RunningGateway]:
+    options = {name: changes.pop(name) for name in ("live_ports",) if name in changes}
+    gateway = RunningGateway(config_for(changes.pop("port", simulator.port), **changes), **options)
+    gateway.start()
+    try:
+        if ready:
+            gateway.wait_ready()
+        yield gateway
+    finally:
+        gateway.stop()
+    if gateway.error is not None:
+        raise gateway.error
