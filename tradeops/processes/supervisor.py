@@ -23,7 +23,8 @@ from tradeops.processes.postgres import Address, EmbeddedPostgres, port_is_free
 from tradeops.processes.terminal import Terminal
 
 # Together less than the 10 s that a clean stop may take.
-PROGRAMS_STOP_SECONDS = 5.5
+PROGRAMS_STOP_SECONDS = 5.0
+SIMULATOR_STOP_SECONDS = 1.0
 POSTGRES_STOP_SECONDS = 3.0
 WATCH_SECONDS = 0.1
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -74,7 +75,8 @@ class Supervisor:
     def _bring_up(self) -> None:
         if self.plan.postgres is not None:
             self._start_postgres(self.plan.postgres)
-        self._run_to_end("migrate", [*self._manage("migrate"), "--no-input", "--verbosity", "1"])
+        self._say("bringing the database up to date")
+        self._run_to_end("migrate", [*self._manage("migrate"), "--no-input", "--verbosity", "0"])
         self._run_to_end("tradeops", self._manage("create_operator", "--first"))
         self._children = [Child(program, self.terminal.write_line) for program in self._programs()]
         for child in self._children:
@@ -147,14 +149,12 @@ class Supervisor:
         self._stopping = True
         self._say("stopping")
         family = psutil.Process().children(recursive=True)
-        deadline = time.monotonic() + PROGRAMS_STOP_SECONDS
-        for child in self._children:
-            child.ask_to_stop()
-        for child in self._children:
-            child.wait(deadline)
+        # Everybody who uses the broker or the database ends before it does: nobody shall see them vanish.
+        simulators = [child for child in self._children if child.program.name == "simulator"]
+        stop_together([child for child in self._children if child not in simulators], PROGRAMS_STOP_SECONDS)
+        stop_together(simulators, SIMULATOR_STOP_SECONDS)
         if self._postgres is not None:
-            self._postgres.ask_to_stop()
-            self._postgres.wait(time.monotonic() + POSTGRES_STOP_SECONDS)
+            stop_together([self._postgres], POSTGRES_STOP_SECONDS)
         kill_survivors(family)
         self._say("stopped")
 
@@ -170,6 +170,15 @@ def simulator_command(plan: Plan) -> list[str]:
 def restart_command(postgres: EmbeddedPostgres, address: Address) -> list[str]:
     postgres.stop_leftover()
     return postgres.command(address)
+
+
+def stop_together(children: Sequence[Child], seconds: float) -> None:
+    """Ask all at once, wait for each, kill what is left after `seconds`."""
+    deadline = time.monotonic() + seconds
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.wait(deadline)
 
 
 def kill_survivors(family: list[psutil.Process]) -> None:

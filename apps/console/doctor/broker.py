@@ -59,7 +59,7 @@ def _check_mode(config: BrokerConfig, accounts: tuple[str, ...] | None) -> Check
 def _live_is_unlocked() -> bool:
     """Unknown counts as locked."""
     try:
-        return selectors.live_is_unlocked()
+        return selectors.active_unlock() is not None
     except DatabaseError:
         return False
 
