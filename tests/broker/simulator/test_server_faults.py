@@ -49,7 +49,7 @@ async def test_restart_closes_refuses_and_keeps_orders(simulator: SimulatorProce
     ib.reqMktData(await spy(ib))
     trade = await working_order(ib)
     before = simulator.control("positions")
-    simulator.control("restart 0.5")
+    simulator.control("restart 1.5")
     await until(lambda: not ib.isConnected())
     with pytest.raises(OSError):
         Wire(simulator)
@@ -122,7 +122,7 @@ async def test_client_that_left_in_the_black_hole_can_come_back(
 
 
 async def test_refuse_keeps_present_clients(simulator: SimulatorProcess, ib: IB, connect: Connect) -> None:
-    simulator.control("refuse 0.4")
+    simulator.control("refuse 1.5")
     with pytest.raises(OSError):
         Wire(simulator)
     assert await ib.reqCurrentTimeAsync()
