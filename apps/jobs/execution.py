@@ -6,9 +6,12 @@ import json
 import logging
 import os
 import signal
+import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
+from django.db import InterfaceError, OperationalError, connection
 from django_q.exceptions import TimeoutException
 
 from apps.jobs import registry, services
@@ -24,6 +27,10 @@ from tradeops.lib.errors import TradeOpsError
 logger = logging.getLogger(__name__)
 
 TRACEBACK_LENGTH = 8000
+INSIST_SECONDS = 60.0
+INSIST_PAUSE_SECONDS = 0.5
+
+Write = Callable[[], bool]
 
 
 def answer_canary() -> None:
@@ -45,20 +52,28 @@ def perform(run_id: int, attempt: int) -> None:
 
 def _attempt(job: Job, run: JobRun) -> None:
     context = JobContext(run, now=clock.now())
+    with LeaseKeeper(context):
+        write_outcome = _work(job, context)
+        if write_outcome is not None:
+            _insist(write_outcome)
+
+
+def _work(job: Job, context: JobContext) -> Write | None:
+    """Run the job; what is to be written of it, None when the attempt is no longer ours."""
     try:
-        with LeaseKeeper(context):
-            result = _work(job, context)
+        result = _call(job, context)
     except LeaseLost as lost:
         logger.warning("%s", lost)
+        return None
     except TradeOpsError as error:
-        _fail(job, context, str(error), expected=True)
+        return _failure(job, context, str(error), expected=True)
     except Exception as error:
-        _fail(job, context, f"{type(error).__name__}: {error}", expected=False)
-    else:
-        services.succeed(run=run, result=result, report=context.report(), now=clock.now())
+        return _failure(job, context, f"{type(error).__name__}: {error}", expected=False)
+    now = clock.now()
+    return lambda: services.succeed(run=context.run, result=result, report=context.report(), now=now)
 
 
-def _work(job: Job, context: JobContext) -> dict[str, Any]:
+def _call(job: Job, context: JobContext) -> dict[str, Any]:
     try:
         result = job.function(context)
     except TimeoutException as timeout:
@@ -70,14 +85,32 @@ def _work(job: Job, context: JobContext) -> dict[str, Any]:
     return result
 
 
-def _fail(job: Job, context: JobContext, error: str, *, expected: bool) -> None:
-    tail = traceback.format_exc()[-TRACEBACK_LENGTH:]
-    services.fail(
+def _failure(job: Job, context: JobContext, error: str, *, expected: bool) -> Write:
+    now, tail = clock.now(), traceback.format_exc()[-TRACEBACK_LENGTH:]
+    return lambda: services.fail(
         run=context.run,
         job=job,
         error=error or "failed without saying why",
-        now=clock.now(),
+        now=now,
         report=context.report(),
         traceback=tail,
         expected=expected,
     )
+
+
+def _insist(write: Write) -> None:
+    """Work that is done must not be done again because the database was away when it ended.
+
+    Safe to repeat: a write that was committed unseen makes the next one find nothing of ours.
+    """
+    deadline = time.monotonic() + INSIST_SECONDS
+    while True:
+        try:
+            write()
+            return
+        except (OperationalError, InterfaceError) as error:
+            connection.close()
+            if time.monotonic() > deadline:
+                raise
+            logger.warning("the outcome could not be written yet: %s", error)
+            time.sleep(INSIST_PAUSE_SECONDS)

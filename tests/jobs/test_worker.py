@@ -7,11 +7,14 @@ import time
 
 import psutil
 import pytest
+from django.db import connection
 
+from apps.jobs import queue, selectors
 from apps.jobs.choices import RunState
-from apps.jobs.models import JobRun, WorkerHeartbeat
+from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
 from apps.journal.models import Event
 from tests.jobs.conftest import Workers, ask_for, wait_for, wait_for_state
+from tradeops.lib import clock
 
 
 def messages(step: str) -> list[str]:
@@ -214,3 +217,49 @@ def test_killed_supervisor_leaves_no_orphans(workers: Workers) -> None:
     worker.kill()
     worker.wait()
     wait_for(lambda: workers.queue_processes() == [], seconds=5, what="end of the orphans")
+
+
+def test_cut_database_connections_lose_and_repeat_nothing(workers: Workers) -> None:
+    worker = workers.start()
+    run = ask_for("sample_slow")
+    wait_for(workers.trace)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert cursor.fetchone()[0] >= 4
+    workers.let_slow_jobs_end()
+    wait_for_state(run, RunState.SUCCEEDED)
+    assert run.attempt == 1
+    wait_for_state(ask_for("quick"), RunState.SUCCEEDED)
+    assert worker.poll() is None
+
+
+def test_run_of_an_unknown_job_ends_as_errored(workers: Workers) -> None:
+    workers.start()
+    run = ask_for("quick")
+    renamed = JobRun.objects.create(job="of_another_version", max_attempts=3, started_by="test")
+    queue.put_run(run_id=renamed.pk, attempt=1, timeout=10, not_before=clock.now())
+    wait_for_state(renamed, RunState.ERRORED)
+    assert renamed.error == "this version knows no job 'of_another_version'"
+    wait_for_state(run, RunState.SUCCEEDED)
+
+
+@pytest.mark.mission(14)
+def test_due_schedule_is_run_by_the_workers_own_clock(workers: Workers) -> None:
+    workers.start()
+    due = clock.now()
+    JobSchedule.objects.filter(job="sample_quick").update(cron="35 16 * * *", next_due_at=due)
+    run = wait_for(lambda: JobRun.objects.filter(job="sample_quick", state=RunState.SUCCEEDED).first(), seconds=10)
+    assert run.started_by == "schedule"
+    assert (run.created_at - due).total_seconds() < 5
+
+
+@pytest.mark.mission(10)
+def test_heartbeat_goes_on_while_a_run_waits_for_its_retry(workers: Workers) -> None:
+    worker = workers.start()
+    wait_for_state(ask_for("sample_second_time"), RunState.WAITING_RETRY)
+    before = clock.now()
+    wait_for(lambda: workers.heartbeat(worker, heartbeat_at__gt=before), seconds=5)
+    assert selectors.worker_is_alive(now=clock.now())

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from apps.jobs import queue, selectors, services
 from apps.jobs.domain.liveness import CanaryWatch
@@ -135,7 +135,7 @@ class Supervisor:
         try:
             close_old_connections()
             work()
-        except (DatabaseError, InterfaceError) as error:
+        except (OperationalError, InterfaceError) as error:
             connection.close()
             if not self._database_lost:
                 logger.error("database not reachable: %s", str(error).strip())
