@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from .types import Contract
 
@@ -29,12 +29,12 @@ def pack(value: object) -> Any:
         return {str(key): pack(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
         return [pack(each) for each in value]
-    return pack_fields(value, (name for name, _ in _defaults(type(value))))
+    return pack_fields(value, _defaults(value))
 
 
 def pack_fields(value: object, names: Iterable[str]) -> dict[str, Any]:
     """Some fields of a dataclass."""
-    defaults = dict(_defaults(type(value)))
+    defaults = _defaults(value)
     found = ((name, getattr(value, name)) for name in names)
     return {name: pack(each) for name, each in found if each is not defaults[name] and each != defaults[name]}
 
@@ -47,9 +47,14 @@ def _pack_contract(contract: Contract) -> Packed:
     return packed
 
 
+def _defaults(value: object) -> Mapping[str, object]:
+    """By field."""
+    return _defaults_of(cast("Hashable", type(value)))
+
+
 @lru_cache
-def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
-    return tuple((each.name, _default(each)) for each in fields(kind))
+def _defaults_of(kind: Any) -> Mapping[str, object]:
+    return {each.name: _default(each) for each in fields(kind)}
 
 
 def _default(each: Field[Any]) -> object:

@@ -9,9 +9,14 @@ import logging
 import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from .settings import DEFAULT_ACCOUNT, GatewaySettings, LimitSettings
+from .state_file import StateError
 from .types import MarketSettings
+
+STATE_HELP = """keep accounts, orders, executions and prices set by hand in FILE, across the ends of the process;
+delete FILE for fresh accounts. What else the control port switches is not kept. Default: forget everything"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=7, help="the same seed gives the same market (default %(default)s)")
     add("--tick-interval", type=float, default=0.25, help="seconds between market steps; 0: only on the tick command")
     add("--accounts", type=_account_list, default=(DEFAULT_ACCOUNT,), help="account codes, comma separated")
+    add("--state", type=Path, metavar="FILE", help=STATE_HELP)
     add("--master-client-id", type=int, help="this client id hears of all orders")
     add("--start", type=_moment, help="simulated time to start at, ISO 8601; default: the machine's clock")
     add("--exchange-hours", action="store_true", help="close the market outside exchange hours")
@@ -57,13 +63,14 @@ def settings_from(options: argparse.Namespace) -> GatewaySettings:
         accounts=options.accounts,
         master_client_id=options.master_client_id,
         reject_status_first=options.reject_style == "status-first",
+        state_file=options.state,
         market=market,
         limits=limits,
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Returns after SIGTERM or SIGINT. OSError if a port is taken."""
+    """Returns after SIGTERM or SIGINT. OSError if a port is taken, StateError if the state cannot be used."""
     asyncio.run(_serve(settings_from(options), options.print_ports))
 
 
@@ -97,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         run(options)
+    except StateError as problem:
+        parser.exit(1, f"cannot start: {problem}\n")
     except OSError as problem:
         parser.exit(1, f"cannot start: {problem}. Choose another --port or --control-port, or 0 for a free one.\n")
 

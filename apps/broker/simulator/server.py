@@ -23,6 +23,7 @@ from .sessions.connection import Connection
 from .sessions.session import Session
 from .settings import GatewaySettings
 from .sockets import ReservedPort
+from .state import open_state
 from .streams.registry import USES_A_LINE, Kind
 from .types import Contract, RequestError
 
@@ -50,6 +51,7 @@ class Gateway:
         self.router = Router(self)
         self.exchange.listener = self.router
         self.exchange.reject_status_first = settings.reject_status_first
+        self.state = open_state(settings, self.market, self.exchange)
         self.connections: set[Connection] = set()
         self.sessions: dict[int, Session] = {}
         self.bulletins: list[Message] = []
@@ -78,6 +80,7 @@ class Gateway:
         self._reserved.close()
         for connection in list(self.connections):
             connection.close()
+        self.state.close()
         await asyncio.sleep(0)
 
     async def _accept(self) -> None:
@@ -111,11 +114,16 @@ class Gateway:
 
     def market_moved(self, changed: frozenset[int]) -> None:
         self.exchange.on_market_change(changed)
-        self.router.flush()
+        self.settle()
         if self.faults.broker_connected and not self.faults.blackhole:
             for session in list(self.sessions.values()):
                 self._pump(session, changed)
                 self._refresh_account(session)
+
+    def settle(self) -> None:
+        """Keeps what the exchange has done, then tells the clients what it means for their accounts."""
+        self.state.record()
+        self.router.flush()
 
     def _pump(self, session: Session, changed: frozenset[int]) -> None:
         for stream in session.streams:
@@ -140,7 +148,7 @@ class Gateway:
             session.error(NO_REQUEST, 504, "Not connected")
             return
         dispatch(session, fields)
-        self.router.flush()
+        self.settle()
 
     def forget(self, session: Session) -> None:
         if self.sessions.get(session.client_id) is session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .types import MarketSettings
 
@@ -36,5 +37,6 @@ class GatewaySettings:
     accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,)
     master_client_id: int | None = None
     reject_status_first: bool = False  # orderStatus Inactive before error 201; both orders happen at IB
+    state_file: Path | None = None  # None: everything is forgotten when the process ends
     market: MarketSettings = field(default_factory=MarketSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.broker.simulator.run import add_arguments, run
+from apps.broker.simulator.state_file import StateError
 
 
 class Command(BaseCommand):
@@ -18,5 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             run(Namespace(**options))
+        except StateError as error:
+            raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{error}. Choose another --port or --control-port, or 0 for a free one.") from error

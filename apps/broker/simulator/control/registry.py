@@ -55,7 +55,7 @@ def execute(gateway: Gateway, words: Sequence[str]) -> Result:
     if not found.least <= len(arguments) <= found.most:
         raise CommandError(f"usage: {found.usage}")
     result = found.action(gateway, arguments)
-    gateway.router.flush()
+    gateway.settle()
     return result
 
 

@@ -14,6 +14,7 @@ from .records import (
     Position,
 )
 from .requests import Condition, DeltaNeutral, Leg, OrderRequest
+from .state import ExchangeState
 
 __all__ = [
     "AccountValue",
@@ -22,6 +23,7 @@ __all__ = [
     "DeltaNeutral",
     "Exchange",
     "Execution",
+    "ExchangeState",
     "ExecutionFilter",
     "Leg",
     "Listener",

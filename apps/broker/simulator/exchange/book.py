@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 
 from ..types import RequestError
 from .orders import Order
@@ -41,6 +42,11 @@ class Book:
     def all(self) -> Iterator[Order]:
         return iter(self._by_perm_id.values())
 
+    def since(self, perm_id: int) -> list[Order]:
+        """Orders that came after a permId, oldest first: permIds only go up."""
+        newer = takewhile(lambda order: order.perm_id > perm_id, reversed(self._by_perm_id.values()))
+        return list(newer)[::-1]
+
     def group(self, order: Order) -> list[Order]:
         """The other working orders of an order's OCA group."""
         if not order.oca_group:
@@ -65,6 +71,23 @@ class Book:
         self._highest = {}
         for client_id, order_id in self._by_key:
             self._highest[client_id] = max(order_id, self._highest.get(client_id, 0))
+
+    @property
+    def highest_order_ids(self) -> Mapping[int, int]:
+        """By client."""
+        return self._highest
+
+    def restore(self, orders: Iterable[Order], highest: Mapping[int, int]) -> None:
+        """Replaces everything. Finished orders whose ids were given back stay without them."""
+        kept = list(orders)
+        self._by_perm_id = {order.perm_id: order for order in kept}
+        self._working = {order.perm_id: order for order in kept if order.is_working}
+        self._highest = dict(highest)
+        self._by_key = {
+            (order.client_id, order.order_id): order
+            for order in kept
+            if order.order_id and (order.is_working or order.order_id <= highest.get(order.client_id, 0))
+        }
 
     def bind(self, order: Order) -> None:
         """Gives an order entered by hand its negative id of client 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..types import Query, RequestError
 from .account import Account
@@ -40,6 +40,14 @@ if TYPE_CHECKING:
 EVERYTHING = ExecutionFilter()
 
 
+class Parts(NamedTuple):
+    market: Market
+    books: dict[str, Account]
+    orders: Book
+    fills: Fills
+    identifiers: Identifiers
+
+
 class Exchange:
     """One instance outlives restarts of the server: working orders, positions and executions stay."""
 
@@ -47,7 +55,7 @@ class Exchange:
         self.accounts = list(accounts)
         self.auto_bind = False  # orders entered by hand get a negative order id of client 0 at once
         self._market = market
-        identifiers = Identifiers(market.now(), seed)
+        self._identifiers = identifiers = Identifiers(market.now(), seed)
         self._valuation = Valuation(market)
         self._books = {
             code: opening_account(code, market, self._valuation, number, seed)
@@ -207,8 +215,7 @@ class Exchange:
 
     def on_market_change(self, changed: frozenset[int]) -> None:
         """Works all orders. Call it after every market step; options move with their underlyings."""
-        if self._date() != self._today:
-            self._start_day()
+        self._start_day_if_new()
         self._desk.work_all()
 
     def end_day(self) -> None:
@@ -220,12 +227,33 @@ class Exchange:
                 self._desk.cancel(order, "expired")
         self._start_day()
 
+    def _start_day_if_new(self) -> None:
+        if self._date() != self._today:
+            self._start_day()
+
     def _start_day(self) -> None:
         self._today = self._date()
         for account in self._books.values():
             settle_expired(account, self._market, self._valuation, self.listener, f"{self._today:%Y%m%d}")
             self._valuation.start_day(account)
             self.listener.account_changed(account.code)
+
+    # --- memory -----------------------------------------------------------------------------------------------------
+
+    @property
+    def parts(self) -> Parts:
+        """What has to be kept so that the exchange survives its process."""
+        return Parts(self._market, self._books, self._orders, self._fills, self._identifiers)
+
+    @property
+    def today(self) -> date:
+        """The day in exchange time that orders and profits count to."""
+        return self._today
+
+    def resume(self, day: date) -> None:
+        """Goes on after its parts were restored, with a new day if it is over."""
+        self._today = day
+        self._start_day_if_new()
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

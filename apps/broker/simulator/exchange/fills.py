@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -36,6 +36,14 @@ class Fills:
         self._accounts = accounts
         self._identifiers = identifiers
         self._booked: list[Booked] = []
+
+    @property
+    def booked(self) -> Sequence[Booked]:
+        """Grows at the end only."""
+        return self._booked
+
+    def restore(self, booked: Iterable[Booked]) -> None:
+        self._booked = list(booked)
 
     def fill(self, order: Order, quantity: Decimal, price: float) -> None:
         """Fills part of an order and tells the listener. `price` is of one unit of the order."""

@@ -21,6 +21,14 @@ class Identifiers:
         self._day = epoch // 86_400 % 0x10000
         self._execution = epoch % 86_400 * _EXECUTIONS_PER_SECOND + seed % 1_000
 
+    @property
+    def counters(self) -> tuple[int, int, int]:
+        """What was given out last: permId, and the two parts of the execId's stem."""
+        return self._perm_id, self._day, self._execution
+
+    def go_on_from(self, counters: tuple[int, int, int]) -> None:
+        self._perm_id, self._day, self._execution = counters
+
     def next_perm_id(self) -> int:
         self._perm_id += 1
         return self._perm_id

@@ -51,16 +51,20 @@ def _combo(market: Market, request: OrderRequest) -> tuple[Contract, tuple[Order
     if len({leg.contract.currency for leg in legs}) > 1 or len({leg.contract.con_id for leg in legs}) < len(legs):
         raise RequestError(321, "Error validating request. Combo legs must differ and share one currency")
     query = request.query
-    contract = Contract(
+    currency = query.currency or legs[0].contract.currency
+    return combo_contract(query.symbol, currency, query.exchange or "SMART"), legs
+
+
+def combo_contract(symbol: str, currency: str, exchange: str) -> Contract:
+    return Contract(
         con_id=BAG_CON_ID,
-        symbol=query.symbol,
+        symbol=symbol,
         sec_type="BAG",
-        currency=query.currency or legs[0].contract.currency,
-        exchange=query.exchange or "SMART",
-        local_symbol=query.symbol,
+        currency=currency,
+        exchange=exchange,
+        local_symbol=symbol,
         trading_class="COMB",
     )
-    return contract, legs
 
 
 def _leg(market: Market, leg: Leg) -> OrderLeg:

@@ -2,5 +2,6 @@
 
 from .catalogue import MARKET_RULES
 from .market import Market
+from .state import MarketState
 
-__all__ = ["MARKET_RULES", "Market"]
+__all__ = ["MARKET_RULES", "Market", "MarketState"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -49,6 +50,15 @@ class AdjustedPath:
     def thaw(self, at: float) -> None:
         piece = self._piece(at)
         self._append(Piece(at, self._value_in(piece, at) - self.path.value(at), None))
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        """What was done from outside, oldest first. Grows at the end only."""
+        return self._pieces[1:]
+
+    def restore(self, pieces: Iterable[Piece]) -> None:
+        self._pieces = [self._pieces[0], *pieces]
+        self._starts = [piece.start for piece in self._pieces]
 
     @property
     def frozen(self) -> bool:

@@ -17,6 +17,7 @@ from ..types import (
     RequestError,
     Session,
 )
+from .adjustments import AdjustedPath
 from .catalogue import all_instruments
 from .clock import Clock
 from .factors import Factors
@@ -43,6 +44,24 @@ class Market:
 
     def now(self) -> datetime:
         return self._clock.now()
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    @property
+    def adjusted_paths(self) -> dict[str, AdjustedPath]:
+        """All that can be changed from outside, by a name that stays the same."""
+        prices = {f"price/{con_id}": line.prices for con_id, line in self._lines.items()}
+        return prices | {f"volatility/{con_id}": line.volatility for con_id, line in self._lines.items()}
+
+    def resume(self, at: float) -> None:
+        """Goes on from a moment, after what was done to the paths has been restored."""
+        self._clock.resume(at)
+        self._desk.forget()
+        for line in self._lines.values():
+            line.forget_range()
+        self._shown = {con_id: self._ticks(line) for con_id, line in self._lines.items()}
 
     def all_contracts(self) -> list[Contract]:
         """Everything but options."""
