@@ -44,26 +44,24 @@ class KeptState:
         self._header = header
         self._market, self._exchange = MarketState(market), ExchangeState(exchange)
         self._syncing: asyncio.Task[None] | None = None
-        self._unsynced = False
+        self._unsynced = self._closed = False
         self._restore()
         self._rewrite()
         self._changes()  # what was just written is no news
 
     def record(self) -> None:
         """Ends the process at once if the change cannot be written: nobody shall hear of what will be forgotten."""
-        changes = self._changes()
-        if not changes:
+        if self._closed:
             return
         try:
-            self._file.append(changes)
-            if self._file.has_grown:
-                self._rewrite()
-        except OSError as problem:
+            if changes := self._changes():
+                self._write(changes)
+        except Exception as problem:
             self._give_up(problem)
-        self._sync_soon()
 
     def close(self) -> None:
         self.record()
+        self._closed = True
         if self._syncing is not None:
             self._syncing.cancel()
         self._file.close()
@@ -86,6 +84,12 @@ class KeptState:
     def _changes(self) -> dict[str, Any]:
         return self._market.changes() | self._exchange.changes()
 
+    def _write(self, changes: Values) -> None:
+        self._file.append(changes)
+        if self._file.has_grown:
+            self._rewrite()
+        self._sync_soon()
+
     def _rewrite(self) -> None:
         self._file.rewrite(self._header, self._market.everything() | self._exchange.everything())
 
@@ -104,8 +108,9 @@ class KeptState:
             except OSError as problem:
                 self._give_up(problem)
 
-    def _give_up(self, problem: OSError) -> None:
-        logger.critical("cannot write %s: %s. Free some space or name another file.", self._file.path, problem)
+    def _give_up(self, problem: Exception) -> None:
+        text = "%s cannot be kept, the simulator ends: %s. Free some space, or name another file."
+        logger.critical(text, self._file.path, problem, exc_info=not isinstance(problem, OSError))
         os._exit(1)
 
 
