@@ -44,6 +44,10 @@ class SessionView:
     synchronised_at: datetime | None
 
     @property
+    def is_stale(self) -> bool:
+        return not self.running
+
+    @property
     def is_ready(self) -> bool:
         return self.state is SessionState.READY
 
@@ -82,6 +86,10 @@ def configured_mode() -> TradingMode:
 
 def active_unlock() -> LiveUnlock | None:
     return LiveUnlock.objects.filter(is_active=True).select_related("unlocked_by").first()
+
+
+def live_is_unlocked() -> bool:
+    return active_unlock() is not None
 
 
 def default_account() -> Account | None:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError
 
+from apps.broker import selectors
 from apps.broker.config import BrokerConfig
 from apps.broker.domain.mode import Login, refusal
 from apps.broker.domain.session import GuardDecided
 from apps.broker.gateway.session_keeper import SessionKeeper
-from apps.broker.gateway.session_rows import is_unlocked
 from tradeops.lib import crossing
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Guard:
         if self._config.paper_trading:
             return
         try:
-            self._unlocked = await crossing.in_database(is_unlocked)
+            self._unlocked = await crossing.in_database(selectors.live_is_unlocked)
         except DatabaseError as error:
             logger.warning("cannot look at the live unlock: %s", str(error).strip())
             self._unlocked = self._unlocked and self._allowed.is_set()

@@ -71,6 +71,8 @@ class Picture:
         self.commissions: Sayings[str, CommissionRow] = Sayings()
         self.values: Sayings[tuple[str, str, str], ValueRow] = Sayings()
         self.pnl: dict[str, PnlRow] = {}
+        # Once everything was told, a position that nobody has heard of is new.
+        self.is_complete = False
         self.executed_at: dict[int, datetime] = {}
         self._listed: dict[int, int] = {}
         self._progress: dict[int, Progress] = {}
@@ -172,7 +174,8 @@ class Picture:
     def on_position(self, account: str, contract: Contract, quantity: float, average_cost: float) -> None:
         row = translate.position(account, contract, quantity, average_cost, clock.now())
         known = self.positions.get(row.key)
-        if known is not None and known.quantity != row.quantity and not self._executed_lately(row):
+        before = known.quantity if known is not None else Decimal(0)
+        if self.is_complete and before != row.quantity and not self._executed_lately(row):
             self._on_foreign_trade()
         self.positions.put(row.key, row, self._next())
         self._changes().put_position(row)

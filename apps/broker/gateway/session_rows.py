@@ -12,7 +12,7 @@ from django.db.models import F
 
 from apps.broker.choices import SessionState
 from apps.broker.gateway.tables import notify_mirror
-from apps.broker.models import GatewaySession, LiveUnlock
+from apps.broker.models import GatewaySession
 from apps.journal import services as journal
 from apps.journal.choices import Level
 
@@ -84,7 +84,3 @@ def next_epoch() -> int:
     GatewaySession.objects.get_or_create(id=GatewaySession.ONLY)
     GatewaySession.objects.filter(id=GatewaySession.ONLY).update(epoch=F("epoch") + 1)
     return GatewaySession.objects.values_list("epoch", flat=True).get(id=GatewaySession.ONLY)
-
-
-def is_unlocked() -> bool:
-    return LiveUnlock.objects.filter(is_active=True).exists()

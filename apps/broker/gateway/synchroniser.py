@@ -134,6 +134,7 @@ class Synchroniser:
             raise NotConnectedError("The trading link was lost meanwhile.")
         await self._writer.store_snapshot(lambda: picture.snapshot(since, accounts))
         self.synchronised_at = clock.now()
+        picture.is_complete = True
         if full:
             await self._subscribe_pnl(accounts)
 

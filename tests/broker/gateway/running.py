@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import time as time_of_day
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -15,7 +16,7 @@ from django.db import connections
 from apps.broker.choices import SessionState
 from apps.broker.config import BrokerConfig
 from apps.broker.gateway.gateway import Gateway
-from apps.broker.models import GatewaySession
+from apps.broker.models import BrokerOrder, Execution, GatewaySession, Position
 from apps.broker.simulator.testing import SimulatorProcess
 from tradeops.lib import crossing
 
@@ -124,3 +125,37 @@ def running(simulator: SimulatorProcess, *, ready: bool = True, **changes: Any) 
         gateway.stop()
     if gateway.error is not None:
         raise gateway.error
+
+
+def shown_positions() -> dict[tuple[str, int], Decimal]:
+    rows = Position.objects.exclude(quantity=0).values_list("account__code", "instrument__con_id", "quantity")
+    return {(account, con_id): quantity for account, con_id, quantity in rows}
+
+
+def true_positions(simulator: SimulatorProcess) -> dict[tuple[str, int], Decimal]:
+    rows = simulator.control("positions")["positions"]
+    return {(row["account"], row["con_id"]): Decimal(row["quantity"]) for row in rows if Decimal(row["quantity"])}
+
+
+def shown_executions() -> dict[str, Decimal]:
+    return dict(Execution.objects.filter(is_current=True).values_list("exec_id", "quantity"))
+
+
+def true_executions(simulator: SimulatorProcess) -> dict[str, Decimal]:
+    return {row["exec_id"]: Decimal(row["shares"]) for row in simulator.control("executions")["executions"]}
+
+
+def shown_orders() -> set[int]:
+    return set(BrokerOrder.objects.filter(is_open=True).values_list("perm_id", flat=True))
+
+
+def true_orders(simulator: SimulatorProcess) -> set[int]:
+    done = {"Filled", "Cancelled", "Inactive"}
+    return {row["perm_id"] for row in simulator.control("orders")["orders"] if row["status"] not in done}
+
+
+def wait_until_tables_agree(simulator: SimulatorProcess, *, seconds: float = 10.0) -> None:
+    """The tables show exactly what the simulator's own ledger shows."""
+    wait_for(lambda: shown_positions() == true_positions(simulator), seconds=seconds, what="positions")
+    wait_for(lambda: shown_orders() == true_orders(simulator), seconds=seconds, what="orders")
+    wait_for(lambda: shown_executions() == true_executions(simulator), seconds=seconds, what="executions")
