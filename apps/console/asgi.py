@@ -51,7 +51,7 @@ async def serve_socket(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await websocket.desk_socket(scope, receive, send)
     else:
         await receive()
-        await send({"type": "websocket.close", "code": 4404})
+        await send({"type": "websocket.close", "code": websocket.NOT_FOUND})
 
 
 async def live(receive: Any, send: Any) -> None:

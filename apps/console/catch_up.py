@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from apps.console import access
 from apps.console.access import Verdict
 from apps.console.database import ask_database
 from apps.console.hub import RECHECK_SECONDS, Hub, Watcher, read_events
-from apps.console.wire import Encoded
+from apps.console.wire import Encoded, portions
 
 
 class Refused(Exception):
@@ -19,7 +19,7 @@ class Refused(Exception):
         self.verdict = verdict
 
 
-async def catch_up(hub: Hub, watcher: Watcher, after: int) -> AsyncIterator[list[Encoded]]:
+async def catch_up(hub: Hub, watcher: Watcher, after: int) -> AsyncIterator[Sequence[Encoded]]:
     """Yield pages of events above `after`; when it ends, `watcher` has joined and nothing lies between.
 
     Raises Refused: a long way is checked like a long watch.
@@ -30,7 +30,8 @@ async def catch_up(hub: Hub, watcher: Watcher, after: int) -> AsyncIterator[list
         page = await ask_database(read_events, after)
         if page:
             after = page[-1].number
-            yield page
+            for portion in portions(page):
+                yield portion
         if loop.time() - checked_at > RECHECK_SECONDS:
             verdict = await ask_database(access.verdict_on, watcher.credential)
             if verdict != Verdict.WELCOME:

@@ -18,7 +18,7 @@ from asgiref.sync import ThreadSensitiveContext
 from apps.console import access
 from apps.console.access import Credential, Verdict
 from apps.console.desk import DeskFeed
-from apps.console.wire import Encoded, encode_event
+from apps.console.wire import Encoded, encode_event, portions
 from apps.journal import selectors as journal
 from tradeops.lib import listen
 from tradeops.lib.crossing import in_database
@@ -106,8 +106,9 @@ class Hub:
         events = await in_database(read_events, after)
         if events:
             self.last_number = events[-1].number
-            for watcher in tuple(self._watchers):
-                watcher.deliver(events)
+            for portion in portions(events):
+                for watcher in tuple(self._watchers):
+                    watcher.deliver(portion)
             self._desk.note_events()
         return len(events)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from typing import Any
 
 from daphne.server import Server
@@ -44,7 +45,13 @@ class Valve:
 class BackpressureServer(Server):
     def run(self) -> None:
         self._valves: dict[Any, Valve] = {}
+        self._shared_text, self._shared_frame = "", b""
+        self.ready_callable = self._say_why_before_closing
         super().run()
+
+    def _say_why_before_closing(self) -> None:
+        """A client that breaks the protocol hears why; one that does not answer the close frame is cut off."""
+        self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=CLOSE_HANDSHAKE_SECONDS)
 
     def protocol_disconnected(self, protocol: Any) -> None:
         valve = self._valves.pop(protocol, None)
@@ -56,12 +63,24 @@ class BackpressureServer(Server):
         kind = message["type"]
         if kind == "http.response.body":
             self._fit_http_valve(protocol, more=message.get("more_body", False))
-        await super().handle_reply(protocol, message)
+        if kind == "websocket.send" and protocol in self._valves and message.get("text"):
+            self._write_text(protocol, message["text"])
+        else:
+            await super().handle_reply(protocol, message)
         if kind == "websocket.accept":
             self._fit_socket_valve(protocol)
         valve = self._valves.get(protocol)
         if valve is not None and valve.opened is not None and kind != "websocket.close":
             await self._wait(protocol, valve.opened)
+
+    def _write_text(self, protocol: Any, text: str) -> None:
+        """The frame itself: the server's frames are unmasked, so one serves all clients. Autobahn would build it anew
+        for each, and hold what is sent to the limit that is meant for what is received."""
+        if protocol.state != protocol.STATE_OPEN:
+            return
+        if self._shared_text is not text:
+            self._shared_text, self._shared_frame = text, text_frame(text)
+        protocol.transport.write(self._shared_frame)
 
     async def _wait(self, protocol: Any, opened: asyncio.Future[None]) -> None:
         try:
@@ -88,6 +107,17 @@ class BackpressureServer(Server):
         # The HTTP channel of the handshake has no more to do with this connection.
         protocol.transport.unregisterProducer()
         protocol.transport.registerProducer(valve, True)
+
+
+def text_frame(text: str) -> bytes:
+    """A whole, unmasked text message (RFC 6455, 5.2)."""
+    payload = text.encode()
+    length = len(payload)
+    if length < 126:
+        return struct.pack("!BB", 0x81, length) + payload
+    if length < 65536:
+        return struct.pack("!BBH", 0x81, 126, length) + payload
+    return struct.pack("!BBQ", 0x81, 127, length) + payload
 
 
 def open_port(host: str, port: int) -> socket.socket:

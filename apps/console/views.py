@@ -7,9 +7,20 @@ from typing import Any
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from apps.console.permissions import ViewerPermission
 from apps.console.roles import VIEW_DESK
+
+docs = require_safe(
+    login_required(
+        permission_required(VIEW_DESK, raise_exception=True)(
+            SpectacularSwaggerSplitView.as_view(url_name="api-schema", permission_classes=[ViewerPermission])
+        )
+    )
+)
 
 MACHINES = ("/api/", "/status", "/health", "/ping")
 
@@ -33,6 +44,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return failure(request, 404, "There is nothing here", "The address may be mistyped, or what was here is gone.")
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    return failure(request, 403, "This form is too old or came from elsewhere", "Reload the page and send it again.")
+
+
 def server_error(request: HttpRequest) -> HttpResponseBase:
     return failure(request, 500, "Something went wrong", "The log has the details. Trading is not affected by pages.")
 
@@ -42,6 +57,4 @@ def failure(request: HttpRequest, status: int, title: str, remedy: str) -> HttpR
     if request.path.startswith(MACHINES):
         return JsonResponse({"detail": f"{title}. {remedy}"}, status=status)
     context: dict[str, Any] = {"status": status, "title": title, "remedy": remedy}
-    from django.template.loader import render_to_string
-
     return HttpResponse(render_to_string("console/failure.html", context), status=status)

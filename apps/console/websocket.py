@@ -20,7 +20,7 @@ from apps.console.database import ask_database
 from apps.console.hub import hub
 from apps.console.origin import origin_is_ours
 from apps.console.outbox import Outbox, Send
-from apps.console.wire import Encoded, encode_event, events_message
+from apps.console.wire import Encoded, encode_event, events_message, portions
 from apps.journal import selectors as journal
 
 PATH = "/ws/desk/"
@@ -29,8 +29,9 @@ FRAME_BYTES = 64 * 1024
 MESSAGES_PER_SECOND = 20
 PAGE_SECONDS = 30
 
-STOPPING, UNSUPPORTED, TOO_BIG, TRY_LATER = 1001, 1003, 1009, 1013
-SIGNED_OUT, NOT_ALLOWED, TOO_SLOW, TOO_MANY = 4401, 4403, 4008, 4429
+# All from the range for applications: daphne refuses to send others.
+STOPPING, UNSUPPORTED, TOO_SLOW, TOO_BIG, TRY_LATER = 4001, 4003, 4008, 4009, 4013
+SIGNED_OUT, NOT_ALLOWED, NOT_FOUND, TOO_MANY = 4401, 4403, 4404, 4429
 CLOSE_CODES = {Verdict.UNKNOWN: SIGNED_OUT, Verdict.FORBIDDEN: NOT_ALLOWED, None: TRY_LATER}
 
 
@@ -151,10 +152,11 @@ class DeskClient:
             return after
         if after is not None:
             await self._send({"type": "websocket.send", "text": '{"type":"reset"}'})
-        await self._send_page(await ask_database(latest_events))
+        for portion in portions(await ask_database(latest_events)):
+            await self._send_page(portion)
         return self._last_number
 
-    async def _send_page(self, events: list[Encoded]) -> None:
+    async def _send_page(self, events: Sequence[Encoded]) -> None:
         if events:
             self._last_number = events[-1].number
             async with asyncio.timeout(PAGE_SECONDS):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from apps.journal.models import Event
+
+PORTION_CHARACTERS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,18 @@ def encode_event(event: Event) -> Encoded:
 
 def events_message(events: Sequence[Encoded]) -> str:
     return '{"type":"events","events":[' + ",".join(event.json for event in events) + "]}"
+
+
+def portions(events: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
+    """Cut a page so that a message stays far below the 1 MB that clients accept."""
+    start, size = 0, 0
+    for index, event in enumerate(events):
+        size += len(event.json)
+        if size > PORTION_CHARACTERS and index > start:
+            yield events[start:index]
+            start, size = index, len(event.json)
+    if start < len(events):
+        yield events[start:]
 
 
 def section_message(section: str, data: Any) -> str:

@@ -86,9 +86,7 @@ def test_lock_is_in_the_journal_once() -> None:
     fail_often(10)
     try_login("wrong")
     locked = [event for event in journal.latest_events(limit=20) if event.step == "Login"]
-    assert [event.message for event in locked] == [
-        "10 failed logins for 'vera' from 10.0.0.1: locked for 15 minutes"
-    ]
+    assert [event.message for event in locked] == ["10 failed logins for 'vera' from 10.0.0.1: locked for 15 minutes"]
 
 
 @pytest.mark.django_db(transaction=True)

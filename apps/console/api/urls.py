@@ -1,9 +1,10 @@
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from apps.console.api import views
 from apps.console.api.stream import events_stream
 from apps.console.permissions import ViewerPermission
+from apps.console.views import docs
 
 READERS = [ViewerPermission]
 
@@ -18,11 +19,7 @@ urlpatterns = [
     path("history/events", views.EventsView.as_view(), name="api-history-events"),
     path("events", views.EventsView.as_view(), name="api-events"),
     path("events/stream", events_stream, name="api-events-stream"),
-    path("schema/", SpectacularAPIView.as_view(permission_classes=READERS), name="api-schema"),
-    path(
-        "docs/",
-        SpectacularSwaggerSplitView.as_view(url_name="api-schema", permission_classes=READERS),
-        name="api-docs",
-    ),
+    path("schema/", SpectacularJSONAPIView.as_view(permission_classes=READERS), name="api-schema"),
+    path("docs/", docs, name="api-docs"),
     re_path(r"^(?P<rest>.*)$", views.UnknownView.as_view(), name="api-unknown"),
 ]

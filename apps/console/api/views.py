@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -97,6 +97,4 @@ class UnknownView(APIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, rest: str = "") -> Response:
-        from rest_framework.exceptions import NotFound
-
         raise NotFound(f"There is nothing at {request.path}: /api/docs/ lists what there is.")

@@ -1,0 +1,77 @@
+"""/health and /ping: for everybody, from memory, and never a 500."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.broker.models import GatewaySession
+from apps.console.selectors.health import find_problems
+from apps.jobs.models import WorkerHeartbeat
+from tests.console.web_process import WebProcess, wait_until
+from tradeops.lib import clock
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alive() -> None:
+    now = timezone.now()
+    GatewaySession.objects.create(id=1, state="ready", heartbeat_at=now)
+    WorkerHeartbeat.objects.create(
+        name="worker", host="here", pid=1, workers=2, started_at=now, heartbeat_at=now, canary_at=now
+    )
+
+
+@pytest.mark.mission(6)
+def test_health_says_exactly_ok(alive: None) -> None:
+    answer = Client().get("/health")
+    assert (answer.status_code, answer.content) == (200, b"OK")
+
+
+def test_silent_gateway_is_503(alive: None) -> None:
+    GatewaySession.objects.update(heartbeat_at=clock.now() - timedelta(seconds=16))
+    answer = Client().get("/health")
+    assert (answer.status_code, answer.content) == (503, b"the gateway's heartbeat is stale")
+
+
+def test_dead_worker_is_503(alive: None) -> None:
+    WorkerHeartbeat.objects.update(heartbeat_at=clock.now() - timedelta(seconds=60))
+    assert b"heartbeat is stale" in Client().get("/health").content
+
+
+def test_fresh_installation_is_unhealthy_and_says_why() -> None:
+    assert find_problems(now=clock.now()) == ("the gateway's heartbeat is stale", "no worker is running")
+
+
+@pytest.mark.mission(115)
+def test_ping_says_pong_with_the_time() -> None:
+    answer = Client().get("/ping").json()
+    assert answer["ping"] == "pong"
+    assert answer["timestamp"].endswith("+00:00")
+
+
+@pytest.mark.mission(6)
+@pytest.mark.django_db(transaction=True)
+def test_web_process_turns_healthy_and_unhealthy_with_the_platform(web: WebProcess, alive: None) -> None:
+    wait_until(lambda: web.get("/health").body == "OK")
+    assert web.get("/health").status == 200
+    WorkerHeartbeat.objects.all().delete()
+    wait_until(lambda: web.get("/health").status == 503)
+    assert web.get("/health").body == "no worker is running"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_web_process_answers_ping_and_head(web: WebProcess) -> None:
+    assert web.get("/ping").json["ping"] == "pong"
+    head = web.get("/ping", method="HEAD")
+    assert (head.status, head.body) == (200, "")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_liveness_cannot_be_written_to(web: WebProcess, method: str) -> None:
+    assert web.get("/health", method=method).status in (403, 405)
