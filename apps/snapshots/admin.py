@@ -26,6 +26,7 @@ class PositionInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg] #
     model = SnapshotPosition
     fields = (
         "symbol",
+        "instrument",
         "quantity",
         "avg_cost",
         "market_price",
@@ -36,6 +37,10 @@ class PositionInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg] #
         "price_source",
         "priced_at",
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SnapshotPosition]:
+        positions: QuerySet[SnapshotPosition] = super().get_queryset(request)
+        return positions.select_related("instrument")
 
 
 @admin.register(PortfolioSnapshot)

@@ -47,10 +47,10 @@ def find_details(con_id: int) -> dict[str, Any] | None:
     Without fetched details the mirror's magnifier is a mere default: prices in pence would count a hundredfold.
     """
     stored = Instrument.objects.filter(con_id=con_id, min_tick__isnull=False)
-    details: dict[str, Any] | None = stored.values("multiplier", "price_magnifier").first()
-    if details is None:
-        details = next(iter(ask(RequestKind.CONTRACT_DETAILS, {"query": {"con_id": con_id}})), None)
-    return details
+    details = stored.values("multiplier", "price_magnifier", "local_symbol").first()
+    if details is not None:
+        return dict(details)
+    return next(iter(ask(RequestKind.CONTRACT_DETAILS, {"query": {"con_id": con_id}})), None)
 
 
 def read_quotes(holdings: list[Holding], now: datetime) -> dict[int, Quoted]:
@@ -67,7 +67,8 @@ def ask(kind: RequestKind, payload: dict[str, Any]) -> list[dict[str, Any]]:
     if isinstance(answer, Known):
         rows: list[dict[str, Any]] = answer.value
         return rows
-    raise BrokerUnknown(f"The broker did not say ({kind.label.lower()}): {answer.reason} Nothing was stored.")
+    reason = answer.reason.rstrip(".")
+    raise BrokerUnknown(f"The broker did not say ({kind.label.lower()}): {reason}. Nothing was stored.")
 
 
 def grouped(con_ids: list[int]) -> list[list[int]]:

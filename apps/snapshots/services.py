@@ -104,4 +104,4 @@ def no_price(position: ValuedPosition) -> str:
     hint = position.note or (
         "Check the account's market data subscriptions (Client Portal, Settings, Market Data Subscriptions)."
     )
-    return f"No price for {position.symbol}: valued at its average cost. {hint}"
+    return f"No price for {position.name}: valued at its average cost. {hint}"

@@ -85,8 +85,10 @@ def test_quote_without_a_price_says_so(price: str | None) -> None:
 
 
 def test_contract_without_details_has_no_multiplier() -> None:
+    details = {"multiplier": "1", "price_magnifier": 100, "local_symbol": "SXLKL "}
+    described = read_contract(POSITION, details)
+    assert (described.multiplier, described.price_magnifier, described.name) == (1, 100, "SXLKL")
     assert read_contract(POSITION, None) == contract(7, "SXLK", "GBP", None, None)
-    assert read_contract(POSITION, {"multiplier": "1", "price_magnifier": 100}) == contract(7, "SXLK", "GBP", "1", 100)
 
 
 @pytest.mark.parametrize("name", ["position", "avg_cost"])

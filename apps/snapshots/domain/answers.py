@@ -76,6 +76,7 @@ def read_contract(position: Mapping[str, Any], details: Mapping[str, Any] | None
         currency=position["currency"],
         multiplier=multiplier,
         price_magnifier=int(details["price_magnifier"]) if details and multiplier else None,
+        local_symbol=str(details["local_symbol"] or "").strip() if details else "",
     )
 
 

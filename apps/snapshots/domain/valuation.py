@@ -24,6 +24,12 @@ class Contract:
     currency: str
     multiplier: Decimal | None
     price_magnifier: int | None
+    local_symbol: str = ""
+
+    @property
+    def name(self) -> str:
+        """Tells an option from its underlying, which share the symbol."""
+        return self.local_symbol or self.symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,10 @@ class ValuedPosition:
     def symbol(self) -> str:
         return self.holding.contract.symbol
 
+    @property
+    def name(self) -> str:
+        return self.holding.contract.name
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -104,7 +114,7 @@ def value_portfolio(
     held = [holding for holding in holdings if holding.quantity]
     nothing = Quoted(None)
     positions = [value_position(holding, quotes.get(holding.contract.con_id, nothing), balance, at) for holding in held]
-    return Valuation(account, at, balance, sorted(positions, key=lambda position: position.symbol))
+    return Valuation(account, at, balance, sorted(positions, key=lambda position: (position.symbol, position.name)))
 
 
 def value_position(holding: Holding, quoted: Quoted, balance: Balance, at: datetime) -> ValuedPosition:

@@ -45,7 +45,7 @@ def as_table(valuation: Valuation) -> Table:
     for position in valuation.positions:
         holding = position.holding
         table.add_row(
-            position.symbol,
+            position.name,
             f"{holding.quantity.normalize():,f}",
             f"{holding.avg_cost:,.4f}",
             f"{position.price.value:,.4f}",
