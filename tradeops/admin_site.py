@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from apps.console.forms import ThrottledLoginForm
 from apps.console.selectors.room import control_room
@@ -18,8 +19,7 @@ class TradeOpsAdminSite(AdminSite):
     index_title = "Control room"
     site_url = "/desk/"
     enable_nav_sidebar = True
-    empty_value_display = "unknown"
     login_form = ThrottledLoginForm
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {"room": control_room(now=clock.now()), **(extra_context or {})})

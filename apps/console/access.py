@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -28,7 +28,7 @@ class Visitor(Protocol):
 
     def get_username(self) -> str: ...
 
-    def has_perm(self, permission: str, obj: object = None) -> bool: ...
+    def has_perm(self, perm: str, obj: Any = None) -> bool: ...
 
 
 class Kind(StrEnum):

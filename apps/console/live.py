@@ -7,14 +7,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from apps.broker import selectors as broker_state
+from apps.broker import services as broker
 from apps.broker.choices import RequestKind, SessionState
 from apps.console.api.unavailable import Unavailable
-from apps.console.selectors.session import session_view
-from tradeops.lib import clock
 from tradeops.lib.known import Known
 
 ANSWER_SECONDS = 8.0
-CONNECTED = (SessionState.READY, SessionState.DATA_DEGRADED, SessionState.RECONCILING)
 
 
 @dataclass
@@ -44,12 +43,10 @@ class Question:
 
 
 def ask_broker(kind: RequestKind, what: str) -> Known[Any] | Unavailable:
-    from apps.broker import services as broker
-
-    session = session_view(now=clock.now())
-    if not session.is_alive or session.state == SessionState.STARTING:
+    session = broker_state.session()
+    if not session.running or session.state is SessionState.STARTING:
         return Unavailable("service not ready")
-    if session.state not in CONNECTED:
+    if not (session.is_following or session.state is SessionState.RECONCILING):
         return Unavailable("not connected")
     answer = broker.ask(kind, {"account": ""}, timeout=ANSWER_SECONDS, requested_by="api")
     return answer if isinstance(answer, Known) else Unavailable(f"{what} unavailable: {answer.reason}")

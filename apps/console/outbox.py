@@ -56,7 +56,7 @@ class Outbox:
     def _send_now(self, text: str) -> None:
         sending = self._send({"type": "websocket.send", "text": text}).__await__()
         try:
-            blocker = sending.send(None)  # type: ignore[attr-defined]
+            blocker = sending.send(None)
         except StopIteration:
             return
         except Exception:

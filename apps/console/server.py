@@ -13,7 +13,7 @@ from typing import Any
 
 from daphne.server import Server
 from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
+from zope.interface.declarations import implementer
 
 from apps.console.exceptions import PortTaken
 
@@ -47,7 +47,7 @@ class BackpressureServer(Server):
         self._valves: dict[Any, Valve] = {}
         self._shared_text, self._shared_frame = "", b""
         self.ready_callable = self._say_why_before_closing
-        super().run()
+        super().run()  # type: ignore[no-untyped-call]
 
     def _say_why_before_closing(self) -> None:
         """A client that breaks the protocol hears why; one that does not answer the close frame is cut off."""
@@ -57,7 +57,7 @@ class BackpressureServer(Server):
         valve = self._valves.pop(protocol, None)
         if valve is not None:
             valve.stopProducing()
-        super().protocol_disconnected(protocol)
+        super().protocol_disconnected(protocol)  # type: ignore[no-untyped-call]
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         kind = message["type"]
@@ -66,7 +66,7 @@ class BackpressureServer(Server):
         if kind == "websocket.send" and protocol in self._valves and message.get("text"):
             self._write_text(protocol, message["text"])
         else:
-            await super().handle_reply(protocol, message)
+            await super().handle_reply(protocol, message)  # type: ignore[no-untyped-call]
         if kind == "websocket.accept":
             self._fit_socket_valve(protocol)
         valve = self._valves.get(protocol)
@@ -142,7 +142,7 @@ def open_port(host: str, port: int) -> socket.socket:
 
 def serve(application: Any, listener: socket.socket, *, behind_proxy: bool) -> None:
     """Run until SIGINT or SIGTERM."""
-    server = BackpressureServer(
+    server = BackpressureServer(  # type: ignore[no-untyped-call]
         application,
         endpoints=[f"fd:fileno={listener.fileno()}"],
         server_name="TradeOps",

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -44,8 +45,8 @@ class TokenUser:
     def get_username(self) -> str:
         return self.username
 
-    def has_perm(self, permission: str, obj: object = None) -> bool:
-        return permission in self.granted
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return perm in self.granted
 
     def __str__(self) -> str:
         return self.username

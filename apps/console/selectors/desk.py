@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db.models import DateTimeField, F, Func, Value
 
+from apps.broker import selectors as broker
 from apps.broker.models import Account, AccountPnl, AccountValue, BrokerOrder, EquityPoint, Instrument, Position
 from apps.console.selectors.jobs import jobs_section
 from apps.console.selectors.session import session_view
+from tradeops.lib.known import Known, Unknown
+
+T = TypeVar("T")
 
 # What a number may be old before it is shown as stale. The broker restates accounts and prices every 3 minutes.
 ACCOUNT_STALE_SECONDS = 240
 PRICE_STALE_SECONDS = 240
-CHART_WINDOW = timedelta(hours=24)
-CHART_STEP = "5 minutes"
+CHART_STEP = "2 minutes"
 
 TAGS = {"net_liquidation": "NetLiquidation", "cash": "TotalCashValue"}
 
@@ -34,7 +36,8 @@ def session_section(now: datetime) -> dict[str, Any]:
 
 def account_section(now: datetime) -> dict[str, Any]:
     """Numbers the broker has not stated are None: shown as unknown, never as zero."""
-    accounts = list(Account.objects.select_related("pnl"))
+    traded = broker.default_account()
+    accounts = sorted(Account.objects.select_related("pnl"), key=lambda account: account != traded)
     values = AccountValue.objects.filter(tag__in=TAGS.values()).select_related("account")
     by_account: dict[tuple[int, str], AccountValue] = {}
     for value in values:
@@ -77,9 +80,14 @@ def decimal_of(text: str) -> Decimal | None:
 
 
 def positions_section(now: datetime) -> dict[str, Any]:
-    held = Position.objects.exclude(quantity=0).select_related("account", "instrument")
-    rows = held.order_by("account__code", "instrument__symbol", "instrument__con_id")
-    return {"stale_after": PRICE_STALE_SECONDS, "rows": [position_row(position) for position in rows]}
+    return {"stale_after": PRICE_STALE_SECONDS, **believed(broker.positions(), position_row)}
+
+
+def believed(answer: Known[list[T]] | Unknown, row: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
+    """`unknown` says why nobody can tell; it is empty when the rows are what the broker has."""
+    if isinstance(answer, Unknown):
+        return {"unknown": answer.reason, "rows": []}
+    return {"unknown": "", "rows": [row(item) for item in answer.value]}
 
 
 def position_row(position: Position) -> dict[str, Any]:
@@ -109,8 +117,7 @@ def instrument_name(instrument: Instrument) -> str:
 
 
 def orders_section(now: datetime) -> dict[str, Any]:
-    orders = BrokerOrder.objects.filter(is_open=True).select_related("account", "instrument")
-    return {"rows": [order_row(order) for order in orders.order_by("-first_seen_at", "-perm_id")]}
+    return believed(broker.open_orders(), order_row)
 
 
 def order_row(order: BrokerOrder) -> dict[str, Any]:
@@ -132,8 +139,8 @@ def order_row(order: BrokerOrder) -> dict[str, Any]:
 
 
 def equity_section(now: datetime) -> dict[str, Any]:
-    """The last sample of every five minutes of the last day, for the account that is traded."""
-    account = Account.objects.filter(code=settings.BROKER.account).first() or Account.objects.first()
+    """The last sample of every two minutes of the day, for the account that is traded."""
+    account = broker.default_account()
     if account is None:
         return {"account": None, "currency": None, "points": []}
     step = Func(
@@ -144,7 +151,7 @@ def equity_section(now: datetime) -> dict[str, Any]:
         template="%(function)s(%(expressions)s)",
         output_field=DateTimeField(),
     )
-    samples = account.equity_points.filter(at__gte=now - CHART_WINDOW).annotate(step=step)
+    samples = broker.equity_today(account.code, now=now).annotate(step=step)
     points = list(samples.order_by("step", "-at").distinct("step"))
     return {
         "account": account.code,

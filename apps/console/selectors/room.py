@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db.models import Count
 
-from apps.broker.models import Account, BrokerOrder, Position
+from apps.broker import selectors as broker
 from apps.jobs import selectors as jobs
 from apps.jobs.selectors import WorkerState
 from apps.journal import selectors as journal
 from apps.journal.choices import Level
 from apps.journal.models import Event
+from tradeops.lib.known import Known, Unknown
+
+T = TypeVar("T")
 
 EVENTS = 12
 WINDOW = timedelta(hours=24)
@@ -20,7 +24,7 @@ WINDOW = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class ControlRoom:
-    """`positions` and `orders` are None until the gateway has read an account: unknown, not none."""
+    """`positions` and `orders` are None while nobody can tell: unknown, not none."""
 
     worker: WorkerState
     positions: int | None
@@ -31,14 +35,17 @@ class ControlRoom:
 
 
 def control_room(*, now: datetime) -> ControlRoom:
-    is_read = Account.objects.exists()
     recent = journal.numbered_events().filter(at__gte=now - WINDOW, level__in=[Level.WARN, Level.ERROR])
     counts = dict(recent.order_by().values_list("level").annotate(Count("pk")))
     return ControlRoom(
         worker=jobs.worker_state(now=now),
-        positions=Position.objects.exclude(quantity=0).count() if is_read else None,
-        orders=BrokerOrder.objects.filter(is_open=True).count() if is_read else None,
+        positions=count(broker.positions()),
+        orders=count(broker.open_orders()),
         errors=counts.get(Level.ERROR, 0),
         warnings=counts.get(Level.WARN, 0),
         events=journal.latest_events(limit=EVENTS),
     )
+
+
+def count(answer: Known[list[T]] | Unknown) -> int | None:
+    return len(answer.value) if isinstance(answer, Known) else None

@@ -7,12 +7,10 @@ from datetime import datetime
 
 from django.conf import settings
 
+from apps.broker import selectors as broker
 from apps.broker.choices import SessionState
-from apps.broker.models import GatewaySession
-from tradeops.lib import clock
 
-# The gateway writes its heartbeat every second or so; what it said longer ago than this is not believed.
-STALE_AFTER_SECONDS = 15.0
+STALE_AFTER_SECONDS = broker.STALE_SECONDS
 
 TONES = {
     SessionState.READY: "good",
@@ -20,58 +18,38 @@ TONES = {
     SessionState.RECONCILING: "waiting",
     SessionState.PLANNED_RESTART: "waiting",
     SessionState.DATA_DEGRADED: "warning",
+    SessionState.COMPETING_SESSION: "warning",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """`state` is one of SessionState, or "unknown" when the gateway is silent; `as_of` is its last heartbeat."""
+    """`state` is one of SessionState, or "unknown" when the gateway is silent; `as_of` is its last heartbeat.
+
+    `is_following`: the tables show what the broker shows now.
+    """
 
     state: str
     label: str
     reason: str
     tone: str
     is_alive: bool
+    is_following: bool
     as_of: datetime | None
-    since: datetime | None
-    lines_in_use: int | None
-    synchronised_at: datetime | None
-
-    @property
-    def sentence(self) -> str:
-        return f"{self.label}: {self.reason}" if self.reason else self.label
 
 
 def session_view(*, now: datetime) -> SessionView:
-    session = GatewaySession.objects.filter(pk=GatewaySession.ONLY).first()
-    as_of = session.heartbeat_at if session else None
-    age = clock.age_seconds(as_of, now=now)
-    if session is None or age is None or age > STALE_AFTER_SECONDS:
-        return unknown(as_of)
+    session = broker.session(now=now)
+    if not session.running:
+        return SessionView("unknown", "Unknown", "gateway not running", "bad", False, False, session.heartbeat_at)
     return SessionView(
-        state=session.state,
-        label=session.get_state_display(),
+        state=session.state.value,
+        label=session.state.label,
         reason=session.reason,
-        tone=TONES.get(SessionState(session.state), "bad"),
+        tone=TONES.get(session.state, "bad"),
         is_alive=True,
-        as_of=as_of,
-        since=session.state_since,
-        lines_in_use=session.lines_in_use,
-        synchronised_at=session.synchronised_at,
-    )
-
-
-def unknown(as_of: datetime | None) -> SessionView:
-    return SessionView(
-        state="unknown",
-        label="Unknown",
-        reason="gateway not running",
-        tone="bad",
-        is_alive=False,
-        as_of=as_of,
-        since=None,
-        lines_in_use=None,
-        synchronised_at=None,
+        is_following=session.is_following,
+        as_of=session.heartbeat_at,
     )
 
 

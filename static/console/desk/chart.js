@@ -1,4 +1,4 @@
-// Day P&L over the last day.
+// Day P&L over the day.
 
 import uPlot from "../../vendor/uplot/uPlot.esm.js";
 import { money, signedMoney } from "./format.js";

@@ -97,10 +97,10 @@ function showTable(id, rows, key, cells, emptyText, note) {
 }
 
 // While nobody can vouch for the broker's picture, no rows means unknown, not none.
-function brokerTable(id, rows, key, cells, session, emptyText) {
+function brokerTable(id, { rows, unknown }, key, cells, session, emptyText) {
   const doubt = sessionDoubt(session);
-  const never = !session?.synchronised_at;
-  const none = doubt || never ? `${UNKNOWN}: ${doubt || "the gateway has not read the account yet"}` : emptyText;
+  const reason = unknown || doubt;
+  const none = reason ? `${UNKNOWN}: ${reason}` : emptyText;
   const note = doubt && rows.length ? `stale: ${doubt}` : rows.length ? String(rows.length) : "";
   showTable(id, rows, key, cells, none, note).classList.toggle("is-stale", Boolean(doubt && rows.length));
 }
@@ -108,11 +108,11 @@ function brokerTable(id, rows, key, cells, session, emptyText) {
 export function showPositions(data, session) {
   const manyAccounts = new Set(data.rows.map((row) => row.account)).size > 1;
   const cells = positionCells(data.stale_after, manyAccounts);
-  brokerTable("positions", data.rows, (row) => `${row.account}/${row.con_id}`, cells, session, "No open positions. What the account holds appears here as soon as the broker reports it.");
+  brokerTable("positions", data, (row) => `${row.account}/${row.con_id}`, cells, session, "No open positions. What the account holds appears here as soon as the broker reports it.");
 }
 
 export function showOrders(data, session) {
-  brokerTable("orders", data.rows, (row) => row.perm_id, orderCells, session, "No open orders at the broker.");
+  brokerTable("orders", data, (row) => row.perm_id, orderCells, session, "No open orders at the broker.");
 }
 
 export function showJobs(data) {

@@ -5,7 +5,6 @@ import { element, part, setFigure, setText } from "./dom.js";
 import { money, signedMoney, tone } from "./format.js";
 
 const SESSION_STALE = 15;
-const CONNECTED = ["ready", "data-degraded", "reconciling"];
 const MONEY = {
   "tile-net-liquidation": ["net_liquidation", money],
   "tile-cash": ["cash", money],
@@ -16,7 +15,7 @@ const MONEY = {
 export function sessionDoubt(session) {
   if (!session) return "not known yet";
   if (!session.is_alive || ageSeconds(session.as_of) > SESSION_STALE) return "gateway not running";
-  return CONNECTED.includes(session.state) ? "" : `gateway: ${session.label.toLowerCase()}`;
+  return session.is_following ? "" : `gateway: ${session.label.toLowerCase()}`;
 }
 
 export function showSession(session) {
