@@ -105,7 +105,7 @@ def apply(facts: Facts, event: SessionEvent) -> Facts:
         case CompetitionEnded():
             return replace(facts, competing="")
         case Stopped(reason):
-            return replace(facts, stopped=reason)
+            return replace(facts, stopped=reason, trading_up=False, data_up=False, synchronised=False)
 
 
 def decide(facts: Facts, *, now: datetime, window: RestartWindow) -> Verdict:

@@ -51,7 +51,9 @@ class Gateway:
         self.pacer = Pacer()
         self.writer = MirrorWriter()
         self.keeper = SessionKeeper(
-            RestartWindow(config.restart_starts_at, config.restart_ends_at), self._session_values
+            RestartWindow(config.restart_starts_at, config.restart_ends_at),
+            values=self._session_values,
+            epoch=lambda: self.writer.epoch,
         )
         self.guard = Guard(config, live_ports, self.keeper, self._close_links)
         self.trading = self._link(LinkName.TRADING, config.client_id)
@@ -172,6 +174,7 @@ class Gateway:
         picture = Picture(lambda: self.writer.changes, self.writer.on_change, self.synchroniser.look_soon)
         library.set_tap(ib, picture)
         self.keeper.tell(LinkUp(LinkName.TRADING))
+        self.data.hurry()
         self.synchroniser.begin(picture, chosen_account(self.config.account, accounts))
 
     def _on_trading_down(self, reason: str) -> None:
@@ -214,7 +217,6 @@ class Gateway:
         trading, data = self.trading.ib, self.data.ib
         broken = sum(library.failures(ib) for ib in (trading, data) if ib is not None)
         return {
-            "epoch": self.writer.epoch,
             "mode": TradingMode.PAPER if self.config.paper_trading else TradingMode.LIVE,
             "host": self.config.host,
             "port": self.config.port,

@@ -33,8 +33,8 @@ T = TypeVar("T")
 class Link:
     """Owns a fresh `IB()` for each connection; `ib` is None while there is none.
 
-    `on_up` runs inside the connection's life and is cancelled with it. `on_message` gets every error and notice with
-    its request id (-1 for the system).
+    `before_login` may hold a login back. `on_message` gets every error and notice with its request id, -1 for the
+    system.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Link:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._lost: asyncio.Event = asyncio.Event()
         self._close_reason = ""
+        self._hurried = asyncio.Event()
 
     # life
 
@@ -76,7 +77,7 @@ class Link:
                 ib = await self._login()
             except LoginError as error:
                 self._on_down(str(error))
-                await asyncio.sleep(backoff.next())
+                await self._pause(backoff.next())
                 continue
             backoff.reset()
             try:
@@ -84,7 +85,16 @@ class Link:
             finally:
                 self._abandon(ib)
             self._on_down(reason)
-            await asyncio.sleep(backoff.next())
+            await self._pause(backoff.next())
+
+    def hurry(self) -> None:
+        """The broker is back, as another link has seen: try again now."""
+        self._hurried.set()
+
+    async def _pause(self, seconds: float) -> None:
+        self._hurried.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurried.wait(), seconds)
 
     def close(self, reason: str) -> None:
         """Drop the present connection; `run` goes on to the next after its pause."""

@@ -34,6 +34,10 @@ def explain(
         return LoginError(
             f"{where} accepted the connection but did not log in: is anybody logged in to TWS, and is the API enabled?"
         )
+    if isinstance(error, ConnectionError) and "timed out" in str(error):
+        return LoginError(
+            f"{where} logged in but did not tell its positions: restart TWS or IB Gateway if this goes on."
+        )
     if isinstance(error, OSError) and error.strerror:
         return LoginError(f"{where} cannot be reached: {error.strerror}. Check IBKR_HOST, IBKR_PORT and the network.")
     return LoginError(

@@ -83,7 +83,8 @@ def multiplier(value: str) -> Decimal:
 
 
 def decimal_text(value: Decimal | None) -> str | None:
-    return None if value is None else f"{value:f}"
+    """Plain digits: 10 for the 10.0 of a float, never an exponent."""
+    return None if value is None else f"{value.normalize():f}"
 
 
 def is_number(value: float | None) -> bool:

@@ -44,12 +44,13 @@ TOLD_BY_STATE = frozenset(
 class SessionKeeper:
     """`tell` it what happens. `values` supplies the row's other columns at each heartbeat."""
 
-    def __init__(self, window: RestartWindow, values: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, window: RestartWindow, values: Callable[[], dict[str, Any]], epoch: Callable[[], int]) -> None:
         self.facts = Facts()
         self.verdict = Verdict(SessionState.STARTING)
         self.since = clock.now()
         self._window = window
         self._values = values
+        self._epoch = epoch
         self._transitions: deque[Transition] = deque(maxlen=MOST_WAITING)
         self._notices: deque[Notice] = deque(maxlen=MOST_WAITING)
         self._noticed: dict[tuple[int, str], datetime] = {}
@@ -69,9 +70,10 @@ class SessionKeeper:
         verdict = decide(self.facts, now=now, window=self._window)
         if verdict == self.verdict:
             return
-        expected = bool(self.facts.stopped) or verdict.state is SessionState.PLANNED_RESTART
+        expected = bool(self.facts.stopped) or self._window.contains(now)
         before = self.verdict.state
-        self._transitions.append(Transition(before, verdict.state, verdict.reason, now, expected))
+        logger.info("session %s %s", verdict.state, verdict.reason)
+        self._transitions.append(Transition(before, verdict.state, verdict.reason, now, self._epoch(), expected))
         if verdict.state is not before:
             self.since = now
         self.verdict = verdict

@@ -35,6 +35,7 @@ class Transition:
     after: SessionState
     reason: str
     at: datetime
+    epoch: int
     expected: bool = False
 
 
@@ -51,10 +52,11 @@ class Notice:
 
 @transaction.atomic
 def write_session(values: Mapping[str, Any], transitions: Sequence[Transition], notices: Sequence[Notice]) -> None:
-    """The heartbeat, and one journal event for each change of state and each notice."""
+    """The heartbeat, and one journal event for each change of state and each notice; another reason is no change."""
     GatewaySession.objects.update_or_create(id=GatewaySession.ONLY, defaults=values)
     for change in transitions:
-        _journal(change, values)
+        if change.before is not change.after:
+            _journal(change)
     for notice in notices:
         data = {"code": notice.code, "meaning": notice.meaning}
         message = f"{notice.text} (IBKR {notice.code})"
@@ -63,7 +65,7 @@ def write_session(values: Mapping[str, Any], transitions: Sequence[Transition], 
         notify_mirror("session")
 
 
-def _journal(change: Transition, values: Mapping[str, Any]) -> None:
+def _journal(change: Transition) -> None:
     journal.record(
         step="Session",
         message=f"{change.before.label} -> {change.after.label}" + (f": {change.reason}" if change.reason else ""),
@@ -74,7 +76,7 @@ def _journal(change: Transition, values: Mapping[str, Any]) -> None:
             "to": change.after.value,
             "reason": change.reason,
             "at": change.at.isoformat(),
-            "epoch": values["epoch"],
+            "epoch": change.epoch,
         },
     )
 

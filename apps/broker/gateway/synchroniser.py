@@ -73,9 +73,9 @@ class Synchroniser:
             problem = await self._attempt(full=full or not self._keeper.facts.synchronised)
             if not problem:
                 backoff.reset()
-            elif self._keeper.facts.broker_reachable and not self._keeper.facts.synchronised:
+            elif self._keeper.facts.broker_reachable:
                 await asyncio.sleep(backoff.next())
-                self.resynchronise()
+                self.look_soon()
 
     async def _next_turn(self) -> bool:
         """Wait until there is something to do; True for a full resynchronisation."""

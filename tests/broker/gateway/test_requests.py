@@ -1,0 +1,272 @@
+"""What other processes may ask, and what they are told when nobody can say."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import transaction
+
+from apps.broker import services as broker
+from apps.broker.choices import RequestKind, RequestState, SessionState
+from apps.broker.models import Request
+from apps.broker.selectors import GATEWAY_NOT_RUNNING
+from apps.broker.simulator.testing import SimulatorProcess
+from tests.broker.gateway.running import ACCOUNT, RunningGateway, running, wait_for
+from tradeops.lib import clock
+from tradeops.lib.known import Known, Unknown
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def gateway(simulator: SimulatorProcess) -> Iterator[RunningGateway]:
+    with running(simulator) as gateway:
+        yield gateway
+
+
+def known(kind: RequestKind, payload: dict[str, object], **options: object) -> list[dict[str, object]]:
+    answer = broker.ask(kind, payload, **options)
+    assert isinstance(answer, Known), answer
+    assert abs((clock.now() - answer.as_of).total_seconds()) < 20
+    return answer.value
+
+
+def con_id(symbol: str, sec_type: str = "STK", exchange: str = "SMART", currency: str = "USD") -> int:
+    query = {"symbol": symbol, "sec_type": sec_type, "exchange": exchange, "currency": currency}
+    return int(str(known(RequestKind.CONTRACT_DETAILS, {"query": query})[0]["con_id"]))
+
+
+def test_quote_has_price_source_and_currency(gateway: RunningGateway) -> None:
+    spy = con_id("SPY")
+    begun = time.monotonic()
+    [quote] = known(RequestKind.QUOTES, {"con_ids": [spy]})
+    print(f"quote in {1000 * (time.monotonic() - begun):.0f} ms")
+    assert (quote["symbol"], quote["price_source"], quote["market_data_type"]) == ("SPY", "market", 1)
+    assert quote["currency"] == "USD" and quote["greeks"] is None and quote["note"] == ""
+    assert Decimal(str(quote["bid"])) <= Decimal(str(quote["price"])) <= Decimal(str(quote["ask"]))
+
+
+def test_index_quote_has_a_price_without_a_market(gateway: RunningGateway) -> None:
+    vix = con_id("VIX", "IND", "CBOE")
+    [quote] = known(RequestKind.QUOTES, {"con_ids": [vix]})
+    assert quote["price_source"] == "market" and quote["bid"] is None
+
+
+def test_option_quote_has_greeks(gateway: RunningGateway) -> None:
+    chains = known(RequestKind.OPTION_CHAIN, {"con_id": con_id("SPY")})
+    smart = next(chain for chain in chains if chain["exchange"] == "SMART")
+    query = {
+        "symbol": "SPY",
+        "sec_type": "OPT",
+        "exchange": "SMART",
+        "currency": "USD",
+        "expires_on": smart["expirations"][4],
+        "right": "P",
+    }
+    options = known(RequestKind.CONTRACT_DETAILS, {"query": query})
+    middle = options[len(options) // 2]
+    [quote] = known(RequestKind.QUOTES, {"con_ids": [middle["con_id"]]})
+    greeks = quote["greeks"]
+    assert isinstance(greeks, dict)
+    assert -1 <= Decimal(greeks["delta"]) <= 0 and Decimal(greeks["implied_volatility"]) > 0
+    assert Decimal(greeks["theta"]) < 0 < Decimal(greeks["vega"])
+    assert Decimal(greeks["underlying_price"]) > 0
+
+
+@pytest.mark.mission(36)
+def test_delayed_data_is_used_and_named_with_a_hint(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    spy, qqq = con_id("SPY"), con_id("QQQ")
+    simulator.control("entitle delayed SPY")
+    rows = {row["symbol"]: row for row in known(RequestKind.QUOTES, {"con_ids": [spy, qqq]})}
+    assert (rows["SPY"]["price_source"], rows["SPY"]["market_data_type"]) == ("delayed", 3)
+    assert "subscribe" in str(rows["SPY"]["note"]) and "354" in str(rows["SPY"]["note"])
+    assert (rows["QQQ"]["price_source"], rows["QQQ"]["note"]) == ("market", "")
+
+
+@pytest.mark.mission(36)
+def test_without_any_permission_there_is_no_price_but_a_hint(
+    simulator: SimulatorProcess, gateway: RunningGateway
+) -> None:
+    spy = con_id("SPY")
+    simulator.control("entitle none")
+    [quote] = known(RequestKind.QUOTES, {"con_ids": [spy]})
+    assert (quote["price"], quote["price_source"], quote["market_data_type"]) == (None, None, None)
+    assert "No live market data permission for SPY" in str(quote["note"])
+    simulator.control("entitle live")
+    [quote] = known(RequestKind.QUOTES, {"con_ids": [spy]})
+    assert quote["price_source"] == "market"
+
+
+def test_lines_are_given_back_whatever_happened(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    spy = con_id("SPY")
+    simulator.control("entitle delayed SPY")
+    known(RequestKind.QUOTES, {"con_ids": [spy, con_id("QQQ"), 999_999_999]})
+    wait_for(lambda: gateway.do(lambda: gateway.gateway.lines.in_use) == 0)
+    wait_for(lambda: simulator.control("status")["lines"] == 0)
+
+
+def test_unknown_contract_has_no_price_and_says_so(gateway: RunningGateway) -> None:
+    [quote] = known(RequestKind.QUOTES, {"con_ids": [999_999_999]})
+    assert quote["price"] is None and "999999999" in str(quote["note"])
+
+
+def test_line_budget_is_never_exceeded() -> None:
+    """40 options through 8 lines, half of which are budgeted away: the broker counts too, and refuses a ninth."""
+    with SimulatorProcess("--lines", "8") as simulator, running(simulator, market_data_lines=8) as gateway:
+        chain = next(
+            item for item in known(RequestKind.OPTION_CHAIN, {"con_id": con_id("SPY")}) if item["exchange"] == "SMART"
+        )
+        query = {
+            "symbol": "SPY",
+            "sec_type": "OPT",
+            "exchange": "SMART",
+            "currency": "USD",
+            "expires_on": chain["expirations"][3],
+        }
+        found = known(RequestKind.CONTRACT_DETAILS, {"query": query})
+        wanted = [item["con_id"] for item in found[:40]]
+        rows = known(RequestKind.QUOTES, {"con_ids": wanted}, timeout=40)
+        assert [row["con_id"] for row in rows] == wanted
+        assert all(row["price"] for row in rows) and not any("101" in str(row["note"]) for row in rows)
+        assert gateway.do(lambda: gateway.gateway.lines.most_used) <= 7
+        wait_for(lambda: simulator.control("status")["lines"] == 0)
+
+
+def test_account_summary_is_read_and_cancelled(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    for _ in range(4):
+        rows = known(RequestKind.ACCOUNT_SUMMARY, {"account": ""})
+        assert {row["account"] for row in rows} == {ACCOUNT}
+        assert any(row["tag"] == "NetLiquidation" and Decimal(str(row["value"])) > 0 for row in rows)
+        gateway.do(lambda: gateway.gateway.desk._answers._live._shared._recent.clear())
+    clients = simulator.control("status")["clients"]
+    assert not any("summary" in name for client in clients for name in client["subscriptions"])
+
+
+def test_positions_and_open_orders_are_read_now(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    perm_id = simulator.control("order QQQ BUY 10 1")["perm_id"]
+    rows = known(RequestKind.POSITIONS, {"account": ACCOUNT})
+    spy = next(row for row in rows if row["symbol"] == "SPY" and row["sec_type"] == "STK")
+    assert Decimal(str(spy["position"])) > 0 and Decimal(str(spy["market_price"])) > 0
+    [order] = known(RequestKind.OPEN_ORDERS, {})
+    assert (order["perm_id"], order["symbol"], order["action"], order["total_qty"]) == (perm_id, "QQQ", "BUY", "10")
+
+
+def test_concurrent_reads_are_one_question(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    def count() -> int:
+        messages = simulator.control("log 1000 1001")["messages"]
+        return sum(message["type"] == "reqAllOpenOrders" for message in messages)
+
+    threads = [threading.Thread(target=known, args=(RequestKind.OPEN_ORDERS, {})) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count() == 1
+
+
+def test_another_account_is_refused_by_name(gateway: RunningGateway) -> None:
+    answer = broker.ask(RequestKind.POSITIONS, {"account": "DU9999999"})
+    assert answer == Unknown(f"DU9999999 is not an account of this login; it has {ACCOUNT}.")
+
+
+def test_daily_and_intraday_bars(gateway: RunningGateway) -> None:
+    spy = con_id("SPY")
+    daily = known(
+        RequestKind.HISTORY,
+        {"con_id": spy, "duration": "1 M", "bar_size": "1 day", "what": "TRADES", "use_rth": True, "end": ""},
+    )
+    assert len(daily) > 15 and len(str(daily[0]["start"])) == 10
+    assert Decimal(str(daily[0]["low"])) <= Decimal(str(daily[0]["close"])) <= Decimal(str(daily[0]["high"]))
+    hours = known(
+        RequestKind.HISTORY,
+        {"con_id": spy, "duration": "2 D", "bar_size": "1 hour", "what": "MIDPOINT", "use_rth": True, "end": ""},
+    )
+    assert str(hours[0]["start"]).endswith("+00:00") and hours[0]["volume"] is None
+
+
+def test_symbols_can_be_searched(gateway: RunningGateway) -> None:
+    rows = known(RequestKind.CONTRACT_DETAILS, {"pattern": "SPY"})
+    assert any(row["symbol"] == "SPY" and row["currency"] == "USD" for row in rows)
+
+
+def test_nonsense_is_answered_with_what_is_allowed(gateway: RunningGateway) -> None:
+    answer = broker.ask(RequestKind.CONTRACT_DETAILS, {"query": {"colour": "red"}})
+    assert isinstance(answer, Unknown) and "symbol" in answer.reason and "colour" in answer.reason
+    assert isinstance(broker.ask(RequestKind.QUOTES, {}), Unknown)
+    assert known(RequestKind.CONTRACT_DETAILS, {"query": {"symbol": "NOSUCH", "sec_type": "STK"}}) == []
+
+
+def test_ask_works_inside_a_transaction(gateway: RunningGateway) -> None:
+    with transaction.atomic():
+        assert known(RequestKind.POSITIONS, {"account": ""})
+
+
+def test_ask_without_a_gateway_says_so_at_once() -> None:
+    begun = time.monotonic()
+    assert broker.ask(RequestKind.POSITIONS, {"account": ""}) == Unknown(GATEWAY_NOT_RUNNING)
+    assert time.monotonic() - begun < 1
+
+
+def test_ask_while_disconnected_says_so_at_once(simulator: SimulatorProcess) -> None:
+    port = simulator.port
+    simulator.stop()
+    with running(simulator, ready=False, port=port) as gateway:
+        gateway.wait_state(SessionState.DISCONNECTED)
+        begun = time.monotonic()
+        answer = broker.ask(RequestKind.POSITIONS, {"account": ""})
+        assert time.monotonic() - begun < 2
+        assert (
+            isinstance(answer, Unknown) and answer.reason.startswith("not connected") and "IBKR_PORT" in answer.reason
+        )
+
+
+def test_ask_during_1100_says_so_at_once(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    simulator.control("1100")
+    gateway.wait_state(SessionState.BROKER_LOST)
+    answer = broker.ask(RequestKind.QUOTES, {"con_ids": [1]})
+    assert isinstance(answer, Unknown) and "1100" in answer.reason
+
+
+def test_ask_before_the_first_synchronisation_is_not_ready(simulator: SimulatorProcess) -> None:
+    simulator.control("mute reqPositions 10")
+    simulator.control("mute reqCompletedOrders 10")
+    with running(simulator, ready=False) as gateway:
+        gateway.wait_state(SessionState.DISCONNECTED, seconds=30)
+        simulator.control("mute reqPositions 0")
+        gateway.wait_state(SessionState.RECONCILING, seconds=30)
+        answer = broker.ask(RequestKind.POSITIONS, {"account": ""})
+        assert isinstance(answer, Unknown) and answer.reason.startswith("service not ready")
+
+
+def test_mute_broker_does_not_hang_the_asker(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    simulator.control("mute reqContractDetails 5")
+    begun = time.monotonic()
+    answer = broker.ask(RequestKind.CONTRACT_DETAILS, {"query": {"symbol": "SPY", "sec_type": "STK"}}, timeout=1.5)
+    assert isinstance(answer, Unknown) and "timed out" in answer.reason
+    assert time.monotonic() - begun < 3
+
+
+def test_error_without_end_is_an_answer(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    """The library takes 321 for a warning and would wait for ever."""
+    simulator.control("fail reqContractDetails 321 5")
+    begun = time.monotonic()
+    answer = broker.ask(RequestKind.CONTRACT_DETAILS, {"query": {"symbol": "SPY", "sec_type": "STK"}})
+    assert isinstance(answer, Unknown) and "321" in answer.reason
+    assert time.monotonic() - begun < 2
+
+
+def test_expired_request_is_given_up(gateway: RunningGateway) -> None:
+    late = Request.objects.create(kind=RequestKind.QUOTES, deadline=clock.now() - timedelta(seconds=1))
+    old = Request.objects.create(
+        kind=RequestKind.QUOTES, deadline=clock.now() - timedelta(days=2), created_at=clock.now() - timedelta(days=2)
+    )
+    wait_for(lambda: Request.objects.get(id=late.id).state == RequestState.UNKNOWN)
+    assert "timed out" in Request.objects.get(id=late.id).reason
+    gateway.do(lambda: setattr(gateway.gateway.desk, "_pruned_at", None))
+    wait_for(lambda: not Request.objects.filter(id=old.id).exists())
+    assert Request.objects.filter(id=late.id).exists()

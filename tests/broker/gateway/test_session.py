@@ -1,0 +1,241 @@
+"""The session's state follows what happens to the connection, and everything is there again afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from ib_async import IB
+
+from apps.broker import selectors
+from apps.broker.choices import SessionState
+from apps.broker.models import Commission, GatewaySession
+from apps.broker.simulator.testing import SimulatorProcess
+from apps.journal.models import Event
+from tests.broker.gateway.running import (
+    RunningGateway,
+    running,
+    shown_positions,
+    wait_for,
+    wait_until_tables_agree,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def gateway(simulator: SimulatorProcess) -> Iterator[RunningGateway]:
+    with running(simulator) as gateway:
+        yield gateway
+
+
+def transitions() -> list[str]:
+    return [event.data["to"] for event in Event.objects.filter(step="Session").order_by("id")]
+
+
+def test_states_are_journaled_in_order(gateway: RunningGateway) -> None:
+    assert transitions()[-1] == "ready" and "reconciling" in transitions()
+    view = selectors.session()
+    assert view.is_ready and view.running and view.is_following
+
+
+def test_restart_comes_and_goes(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    simulator.control("restart 2")
+    gateway.wait_state(SessionState.DISCONNECTED)
+    assert gateway.wait_ready(seconds=20).epoch == 2
+    wait_until_tables_agree(simulator)
+
+
+@pytest.mark.parametrize("way", ["drop 1", "drop 1 rst"])
+def test_lost_trading_link_comes_back(simulator: SimulatorProcess, gateway: RunningGateway, way: str) -> None:
+    simulator.control(way)
+    wait_for(lambda: GatewaySession.objects.get().epoch == 2)
+    gateway.wait_ready()
+
+
+def test_lost_data_link_degrades_until_it_is_back(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    simulator.control("refuse 1")
+    simulator.control("drop 1001")
+    row = gateway.wait_state(SessionState.DATA_DEGRADED)
+    assert row.trading_link_up and not row.data_link_up
+    gateway.wait_ready()
+    assert GatewaySession.objects.get().epoch == 1
+
+
+def test_half_open_link_is_found_within_15_seconds(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    simulator.control("blackhole on")
+    begun = time.monotonic()
+    row = gateway.wait_state(SessionState.DISCONNECTED, seconds=16)
+    print(f"half-open link found in {time.monotonic() - begun:.1f} s")
+    assert time.monotonic() - begun < 15 and "does not answer" in row.reason
+    simulator.control("blackhole off")
+    gateway.wait_ready(seconds=30)
+
+
+def test_fills_and_closed_orders_while_disconnected_are_found(
+    simulator: SimulatorProcess, gateway: RunningGateway
+) -> None:
+    working = simulator.control("order QQQ BUY 10 1")["perm_id"]
+    simulator.control("restart 1")
+    gateway.wait_state(SessionState.DISCONNECTED)
+    simulator.control("trade IWM BUY 7")
+    simulator.control(f"cancel {working}")
+    for row in simulator.control("positions")["positions"]:
+        if row["symbol"] == "XLE":
+            simulator.control(f"trade XLE SELL {row['quantity']}")
+    gateway.wait_ready()
+    wait_until_tables_agree(simulator)
+    wait_for(lambda: Commission.objects.count() == 2)
+
+
+def test_1100_and_1102(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    simulator.control("1100")
+    row = gateway.wait_state(SessionState.BROKER_LOST)
+    assert row.trading_link_up and "1100" in row.reason
+    before = row.synchronised_at
+    simulator.control("trade QQQ BUY 5")
+    simulator.control("1102")
+    after = gateway.wait_ready().synchronised_at
+    assert before is not None and after is not None and after > before
+    wait_until_tables_agree(simulator)
+    assert transitions()[-3:] == ["broker-lost", "reconciling", "ready"]
+
+
+def test_1101_resynchronises_and_profit_streams_again(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    simulator.control("1100")
+    gateway.wait_state(SessionState.BROKER_LOST)
+    simulator.control("1101")
+    gateway.wait_ready()
+    wait_until_tables_agree(simulator)
+    wait_for(lambda: subscriptions(simulator, 1) == ["pnl"], what="one profit stream")
+    simulator.control("trade QQQ BUY 5")
+    wait_until_tables_agree(simulator)
+
+
+def subscriptions(simulator: SimulatorProcess, client_id: int) -> list[str]:
+    clients = simulator.control("status")["clients"]
+    found = next((client["subscriptions"] for client in clients if client["client_id"] == client_id), [])
+    return sorted(name.rsplit(" ", 1)[0] for name in found)
+
+
+def test_broken_farm_degrades_until_it_is_mended(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    for broken, mended in ((2103, 2104), (2105, 2106), (2157, 2158)):
+        simulator.control(f"farm {broken}")
+        assert "broken data farms" in gateway.wait_state(SessionState.DATA_DEGRADED).reason
+        simulator.control(f"farm {mended}")
+        gateway.wait_ready()
+
+
+def test_competing_session_ends_when_live_data_is_back(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    gateway.do(lambda: setattr(gateway.gateway.competition, "_pause", 0.2))
+    gateway.do(lambda: gateway.gateway.competition.on_message(756733))
+    simulator.control("error 10197 No market data during competing live session")
+    row = gateway.wait_state(SessionState.COMPETING_SESSION)
+    assert "10197" in row.reason and "Log the other session" in row.reason
+
+
+@pytest.mark.mission(99)
+def test_client_id_in_use_is_reported_with_a_remedy(simulator: SimulatorProcess) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", OTHER_CLIENT, str(simulator.port)], stdout=subprocess.PIPE, stdin=subprocess.PIPE
+    )
+    assert other.stdout is not None and other.stdin is not None
+    assert other.stdout.readline() == b"connected\n"
+    try:
+        with running(simulator, ready=False) as gateway:
+            row = gateway.wait_state(SessionState.DISCONNECTED)
+            assert "Client id 1 is in use" in row.reason and "IBKR_CLIENT_ID" in row.reason
+            clients = [client["client_id"] for client in simulator.control("status")["clients"]]
+            assert clients == [1], "no other trading id may be tried"
+            other.stdin.close()
+            gateway.wait_ready(seconds=20)
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
+
+
+OTHER_CLIENT = """
+import sys
+from ib_async import IB
+ib = IB()
+ib.connect("127.0.0.1", int(sys.argv[1]), clientId=1)
+print("connected", flush=True)
+sys.stdin.read()
+ib.disconnect()
+"""
+
+
+def test_lost_connection_inside_the_restart_window_is_expected(simulator: SimulatorProcess) -> None:
+    now = datetime.now(UTC)
+    window = {
+        "restart_starts_at": (now - timedelta(minutes=1)).time(),
+        "restart_ends_at": (now + timedelta(minutes=1)).time(),
+    }
+    with running(simulator, **window) as gateway:
+        simulator.control("restart 1")
+        gateway.wait_state(SessionState.PLANNED_RESTART)
+        gateway.wait_ready()
+        levels = Event.objects.filter(step="Session", data__to="planned-restart").values_list("level", flat=True)
+        assert list(levels) == ["INFO"]
+
+
+def test_margin_warning_is_an_error_in_the_journal(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    simulator.control("error 2148 Margin deficiency: positions will be liquidated")
+    event = wait_for(lambda: Event.objects.filter(step="Margin").first())
+    assert event.level == "ERROR" and event.data["code"] == 2148
+
+
+def test_reconnects_leave_one_handler(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    for round in range(10):
+        simulator.control("drop all")
+        wait_for(lambda round=round: GatewaySession.objects.get().epoch >= round + 2, seconds=15)
+        gateway.wait_ready(seconds=15)
+    simulator.control("trade QQQ BUY 3")
+    wait_until_tables_agree(simulator)
+    assert len(shown_positions()) == 11
+    assert simulator.control("status")["connections"] == 2
+
+
+def test_failed_synchronisation_changes_nothing(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    before = shown_positions()
+    gateway.do(lambda: setattr(sys.modules["apps.broker.gateway.synchroniser"], "ANSWER_SECONDS", 0.5))
+    try:
+        simulator.control("mute reqExecutions 3")
+        simulator.control("1100")
+        gateway.wait_state(SessionState.BROKER_LOST)
+        simulator.control("trade QQQ BUY 3")
+        simulator.control("1102")
+        row = wait_for(lambda: GatewaySession.objects.filter(state=SessionState.RECONCILING).exclude(reason="").first())
+        assert "incomplete" in row.reason
+        assert set(before) <= set(shown_positions())
+        gateway.wait_ready(seconds=20)
+        wait_until_tables_agree(simulator)
+    finally:
+        gateway.do(lambda: setattr(sys.modules["apps.broker.gateway.synchroniser"], "ANSWER_SECONDS", 10.0))
+
+
+def test_stale_heartbeat_means_nobody_knows(gateway: RunningGateway) -> None:
+    view = selectors.session(now=datetime.now(UTC) + timedelta(seconds=11))
+    assert (view.state, view.running) == (SessionState.DISCONNECTED, False)
+    assert "gateway not running" in view.reason
+
+
+def test_unmodified_library_still_connects_beside_the_gateway(
+    simulator: SimulatorProcess, gateway: RunningGateway
+) -> None:
+    async def look() -> int:
+        ib = IB()
+        await ib.connectAsync("127.0.0.1", simulator.port, clientId=77, timeout=10)
+        try:
+            return len(ib.positions())
+        finally:
+            ib.disconnect()
+
+    assert gateway.run(look) == len(shown_positions())
