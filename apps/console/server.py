@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from daphne.server import Server
@@ -43,15 +44,20 @@ class Valve:
 
 
 class BackpressureServer(Server):
+    def __init__(self, *args: Any, on_start: Callable[[], None], **options: Any) -> None:
+        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        self.on_start = on_start
+
     def run(self) -> None:
         self._valves: dict[Any, Valve] = {}
         self._shared_text, self._shared_frame = "", b""
-        self.ready_callable = self._say_why_before_closing
+        self.ready_callable = self._get_ready
         super().run()  # type: ignore[no-untyped-call]
 
-    def _say_why_before_closing(self) -> None:
-        """A client that breaks the protocol hears why; one that does not answer the close frame is cut off."""
+    def _get_ready(self) -> None:
+        """The loop exists and does not run yet. A client that breaks the protocol hears why; one that does not answer the close frame is cut off."""
         self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=CLOSE_HANDSHAKE_SECONDS)
+        asyncio.get_event_loop().call_soon(self.on_start)
 
     def protocol_disconnected(self, protocol: Any) -> None:
         valve = self._valves.pop(protocol, None)
@@ -140,10 +146,11 @@ def open_port(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(application: Any, listener: socket.socket, *, behind_proxy: bool) -> None:
-    """Run until SIGINT or SIGTERM."""
-    server = BackpressureServer(  # type: ignore[no-untyped-call]
+def serve(application: Any, listener: socket.socket, *, behind_proxy: bool, on_start: Callable[[], None]) -> None:
+    """Run until SIGINT or SIGTERM. `on_start` is called once, on the running loop."""
+    server = BackpressureServer(
         application,
+        on_start=on_start,
         endpoints=[f"fd:fileno={listener.fileno()}"],
         server_name="TradeOps",
         websocket_max_message_size=FRAME_BYTES,

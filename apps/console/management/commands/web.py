@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.module_loading import import_string
 
 from apps.console.exceptions import PortTaken
+from apps.console.vitals import vitals
 
 
 class Command(BaseCommand):
@@ -36,4 +37,9 @@ class Command(BaseCommand):
         shown = f"[{host}]" if ":" in host else host
         self.stdout.write(f"TradeOps listens on http://{shown}:{port}/")
         self.stdout.flush()
-        serve(import_string(settings.ASGI_APPLICATION), listener, behind_proxy=options["behind_proxy"])
+        serve(
+            import_string(settings.ASGI_APPLICATION),
+            listener,
+            behind_proxy=options["behind_proxy"],
+            on_start=vitals.start,
+        )
