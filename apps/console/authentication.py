@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -25,7 +24,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         credential = access.credential_of(request)
         if credential is None or credential.kind != Kind.TOKEN:
             return None
-        visitor = verify(credential, lambda: access.visitor_of(credential))
+        visitor = verify(credential, request)
         if visitor is None:
             raise exceptions.AuthenticationFailed("The token is unknown, expired or revoked.")
         return visitor, credential
@@ -41,24 +40,26 @@ class SessionAuthentication(authentication.SessionAuthentication):
         credential = access.credential_of(request)
         if credential is None or credential.kind != Kind.SESSION:
             return None
-        visitor = verify(credential, lambda: access.visitor_of(credential))
+        visitor = verify(credential, request)
         if visitor is None:
             return None
         self.enforce_csrf(request)
         return visitor, credential
 
 
-def verify(credential: Credential, look: Callable[[], Visitor | None]) -> Visitor | None:
-    """Ask the database unless it is known to be away; then only who was verified in the last 30 s is believed.
+def verify(credential: Credential, request: Request) -> Visitor | None:
+    """Ask the database unless it is known to be away; then who was verified in the last 30 s is believed, by the views
+    that have an answer without it.
 
-    Raises Unavailable where nobody can tell.
+    Raises Unavailable otherwise.
     """
     if not vitals.database_error():
         try:
-            return look()
+            return access.visitor_of(credential)
         except (OperationalError, InterfaceError) as error:
             vitals.note_database_error(error)
-    visitor = access.memory.recall(credential)
+    view = request.parser_context["view"]
+    visitor = access.memory.recall(credential) if getattr(view, "answers_without_database", False) else None
     if visitor is None:
         raise Unavailable(DATABASE_AWAY)
     return visitor

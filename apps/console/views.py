@@ -52,6 +52,15 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     return failure(request, 500, "Something went wrong", "The log has the details. Trading is not affected by pages.")
 
 
+def database_away(request: HttpRequest) -> HttpResponseBase:
+    return failure(
+        request,
+        503,
+        "The database is not reachable",
+        "Trading goes on without pages. Reload in a moment; the log has why.",
+    )
+
+
 def failure(request: HttpRequest, status: int, title: str, remedy: str) -> HttpResponseBase:
     """A page for people, `{"detail": ...}` for machines. Asks nobody: the database may be what failed."""
     if request.path.startswith(MACHINES):

@@ -17,6 +17,7 @@ from apps.console.catch_up import Refused, catch_up
 from apps.console.database import ask_database
 from apps.console.hub import Hub, hub
 from apps.console.origin import origin_is_ours
+from apps.console.vitals import vitals
 from apps.console.wire import Encoded
 
 QUEUE_EVENTS = 5000
@@ -36,6 +37,8 @@ async def events_stream(request: HttpRequest) -> HttpResponseBase:
         after, poll_seconds = read_position(request), read_float(request, "poll_seconds", 1.0, low=0.2, high=10.0)
     except BadParameter as error:
         return refusal(400, str(error))
+    if vitals.database_error():
+        return refusal(503, "database not reachable")
     try:
         verdict = await ask_database(access.verdict_on, credential)
         if verdict == Verdict.WELCOME:
