@@ -108,13 +108,26 @@ class InstrumentAdmin(ReadOnlyAdmin):
     search_fields = ["symbol", "local_symbol", "long_name", "con_id"]
 
 
+class HeldFilter(admin.SimpleListFilter):
+    """What is held, unless closed positions are asked for."""
+
+    title = "held"
+    parameter_name = "held"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("all", "Closed ones too")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset if self.value() == "all" else queryset.exclude(quantity=0)
+
+
 @admin.register(Position)
 class PositionAdmin(ReadOnlyAdmin):
     list_display = [
         *("instrument", "account", "quantity", "average_cost", "market_price", "market_value"),
         *("unrealized_pnl", "realized_pnl", "as_of", "priced_at"),
     ]
-    list_filter = ["account", ("quantity", admin.EmptyFieldListFilter), "instrument__sec_type"]
+    list_filter = ["account", HeldFilter, "instrument__sec_type"]
     list_select_related = ["account", "instrument"]
     search_fields = ["instrument__symbol", "instrument__local_symbol"]
 

@@ -51,7 +51,7 @@ def test_desk_shows_the_account_as_the_broker_states_it(platform: Platform, desk
 def test_prices_move(platform: Platform, desk: Page) -> None:
     expect(desk.locator("#positions tbody tr")).to_have_count(10)
     platform.control("price AAPL 260")
-    price = desk.locator("#positions tbody tr", has_text="Stock").filter(has_text="AAPL")
+    price = desk.locator("#positions tbody tr", has_text="AAPL").filter(has_text="stock")
     expect(price).to_contain_text(re.compile(r"2[56]\d\.\d\d"), timeout=SLOW)
     before = desk.locator("#tile-net-liquidation [data-part=value]").inner_text()
     expect(desk.locator("#tile-net-liquidation [data-part=value]")).not_to_have_text(before, timeout=SLOW)
@@ -60,10 +60,10 @@ def test_prices_move(platform: Platform, desk: Page) -> None:
 def test_order_made_by_hand_appears_and_goes(platform: Platform, desk: Page) -> None:
     order = platform.control("order MSFT BUY 3 100")
     rows = desk.locator("#orders tbody tr", has_text="MSFT")
-    expect(rows).to_have_count(1)
+    expect(rows).to_have_count(1, timeout=SLOW)
     expect(rows).to_contain_text("BUY 3")
     platform.control(f"cancel {order['perm_id']}")
-    expect(rows).to_have_count(0)
+    expect(rows).to_have_count(0, timeout=SLOW)
 
 
 def test_restart_of_the_broker_is_seen_to_come_and_go(platform: Platform, desk: Page) -> None:
