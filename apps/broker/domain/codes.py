@@ -68,7 +68,7 @@ TABLE = MappingProxyType(
 )
 
 UNLISTED_INFORMATION = range(2100, 2200)
-FARM_PAIRS = MappingProxyType(
+FARM_KINDS = MappingProxyType(
     {
         2103: "market data",
         2104: "market data",
@@ -89,5 +89,5 @@ def rule_for(code: int) -> Rule:
 
 def farm_of(code: int, text: str) -> str:
     """`market data usfarm` out of code 2103 and `Market data farm connection is broken:usfarm`."""
-    name = re.search(r"[:.]\s*(\w+)$", text.strip())
-    return f"{FARM_PAIRS[code]} {name[1] if name else ''}".strip()
+    name = re.search(r":\s*(\S+)$", text.strip()) or re.search(r"\.\s*(\w+)$", text.strip())
+    return f"{FARM_KINDS[code]} {name[1] if name else ''}".strip()

@@ -63,6 +63,7 @@ class Gateway:
         self.contracts = Contracts(self.data, self.writer)
         self.quotes = Quotes(self.lines, self.contracts)
         self.competition = CompetitionWatch(self.keeper, self.quotes)
+        self.history = History(self.data, self.contracts)
         self.desk = Desk(
             Answers(
                 keeper=self.keeper,
@@ -71,7 +72,7 @@ class Gateway:
                 account=config.account,
                 contracts=self.contracts,
                 quotes=self.quotes,
-                history=History(self.data, self.contracts),
+                history=self.history,
                 live=LiveReads(self.trading, self.data, lambda: self.synchroniser.picture),
                 synchronised_at=lambda: self.synchroniser.synchronised_at,
             )

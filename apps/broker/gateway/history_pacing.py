@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 WINDOW_SECONDS, WINDOW_LIMIT = 600.0, 60
 BURST_SECONDS, BURST_LIMIT = 2.0, 5
 IDENTICAL_SECONDS = 15.0
 # The broker counts by its own clock, and a message travels.
 MARGIN_SECONDS = 0.25
-LARGEST_CACHE = 64
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +54,3 @@ class HistoryBudget:
             if used + weight <= WINDOW_LIMIT:
                 return wait
         return 0.0
-
-
-class RecentAnswers(Generic[T]):
-    """Answers young enough to be given again instead of asking the identical question."""
-
-    def __init__(self, seconds: float = IDENTICAL_SECONDS) -> None:
-        self._seconds = seconds
-        self._answers: OrderedDict[Hashable, tuple[float, T]] = OrderedDict()
-
-    def get(self, question: Hashable, now: float) -> T | None:
-        found = self._answers.get(question)
-        return found[1] if found is not None and now - found[0] < self._seconds else None
-
-    def put(self, question: Hashable, answer: T, now: float) -> None:
-        self._answers[question] = (now, answer)
-        self._answers.move_to_end(question)
-        while len(self._answers) > LARGEST_CACHE:
-            self._answers.popitem(last=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from django.db import transaction
 
 from apps.broker import services as broker
 from apps.broker.choices import RequestKind, RequestState, SessionState
+from apps.broker.gateway.history_pacing import Question
 from apps.broker.models import Request
 from apps.broker.selectors import GATEWAY_NOT_RUNNING
 from apps.broker.simulator.testing import SimulatorProcess
@@ -187,6 +189,43 @@ def test_daily_and_intraday_bars(gateway: RunningGateway) -> None:
         {"con_id": spy, "duration": "2 D", "bar_size": "1 hour", "what": "MIDPOINT", "use_rth": True, "end": ""},
     )
     assert str(hours[0]["start"]).endswith("+00:00") and hours[0]["volume"] is None
+
+
+def history_questions(simulator: SimulatorProcess) -> int:
+    messages = simulator.control("log 5000 1001")["messages"]
+    return sum(message["type"] == "reqHistoricalData" for message in messages)
+
+
+def test_identical_history_is_asked_once(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    """The simulator enforces IB's rule and would answer a repetition with 162."""
+    question = {"con_id": con_id("SPY"), "duration": "5 D", "bar_size": "1 day", "what": "TRADES", "end": ""}
+    first = known(RequestKind.HISTORY, question)
+    threads = [threading.Thread(target=known, args=(RequestKind.HISTORY, question)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert known(RequestKind.HISTORY, question) == first
+    assert history_questions(simulator) == 1
+
+
+def test_history_waits_for_its_turn_and_refuses_what_comes_too_late(
+    simulator: SimulatorProcess, gateway: RunningGateway
+) -> None:
+    spy = con_id("SPY")
+    questions = [
+        {"con_id": spy, "duration": f"{days} D", "bar_size": "1 day", "what": "TRADES", "end": ""}
+        for days in range(1, 9)
+    ]
+    begun = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda question: broker.ask(RequestKind.HISTORY, question), questions))
+    assert all(isinstance(answer, Known) for answer in answers), answers
+    assert 2 < time.monotonic() - begun < 6, "the sixth within 2 s has to wait"
+    budget = gateway.gateway.history._budget
+    gateway.do(lambda: [budget.spend(Question((number,), (number,)), gateway.loop.time()) for number in range(60)])
+    late = broker.ask(RequestKind.HISTORY, questions[0] | {"duration": "20 D"}, timeout=3)
+    assert isinstance(late, Unknown) and "pacing" in late.reason
 
 
 def test_symbols_can_be_searched(gateway: RunningGateway) -> None:

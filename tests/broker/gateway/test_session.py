@@ -45,6 +45,18 @@ def test_states_are_journaled_in_order(gateway: RunningGateway) -> None:
     assert view.is_ready and view.running and view.is_following
 
 
+@pytest.mark.mission(62)
+def test_session_says_whether_the_configured_gateway_is_reachable(
+    simulator: SimulatorProcess, gateway: RunningGateway
+) -> None:
+    view = selectors.session()
+    assert (view.host, view.port, view.trading_link_up, view.data_link_up) == ("127.0.0.1", simulator.port, True, True)
+    simulator.stop()
+    gateway.wait_state(SessionState.DISCONNECTED)
+    wait_for(lambda: f"127.0.0.1:{simulator.port}" in selectors.session().reason)
+    assert not selectors.session().trading_link_up
+
+
 def test_restart_comes_and_goes(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
     simulator.control("restart 2")
     gateway.wait_state(SessionState.DISCONNECTED)

@@ -1,0 +1,111 @@
+"""Messages leave evenly and the urgent first; history stays within IB's limits."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from apps.broker.choices import Priority
+from apps.broker.gateway.history_pacing import HistoryBudget, Question
+from apps.broker.gateway.pacing import Pacer
+from apps.broker.simulator.limits import HistoryPacing, HistoryQuery
+
+
+async def test_messages_are_evenly_spaced() -> None:
+    pacer = Pacer(rate=200)
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+
+    async def send() -> None:
+        await pacer.turn(Priority.QUOTE)
+        times.append(loop.time())
+
+    await asyncio.gather(*(send() for _ in range(60)))
+    assert len(times) == 60
+    for first, last in zip(times, times[20:], strict=False):
+        assert last - first >= 20 / 200 - 0.011, "the timer of the loop is precise to some milliseconds only"
+
+
+async def test_no_second_holds_more_than_the_limit() -> None:
+    pacer = Pacer()
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+
+    async def send() -> None:
+        await pacer.turn(Priority.QUOTE)
+        times.append(loop.time())
+
+    await asyncio.gather(*(send() for _ in range(70)))
+    assert max(sum(start <= at < start + 1 for at in times) for start in times) <= 50
+
+
+async def test_the_urgent_overtake() -> None:
+    pacer = Pacer(rate=500)
+    order: list[Priority] = []
+
+    async def send(priority: Priority) -> None:
+        await pacer.turn(priority)
+        order.append(priority)
+
+    waiting = [Priority.HISTORY, Priority.QUOTE, Priority.RECONCILE, Priority.ORDER, Priority.CANCEL] * 3
+    first = asyncio.ensure_future(send(Priority.HISTORY))
+    await asyncio.sleep(0)
+    await asyncio.gather(first, *(send(priority) for priority in waiting))
+    assert order[1:] == sorted(waiting)
+
+
+async def test_a_cancel_leaves_at_once_although_a_thousand_wait() -> None:
+    pacer = Pacer()
+    loop = asyncio.get_running_loop()
+    queue = [asyncio.ensure_future(pacer.turn(Priority.HISTORY)) for _ in range(1000)]
+    await asyncio.sleep(0.05)
+    begun = loop.time()
+    await pacer.turn(Priority.CANCEL)
+    assert loop.time() - begun < 0.1
+    assert pacer.depth > 900
+    assert pacer.clear() > 900
+    assert pacer.depth == 0
+    for task in queue:
+        task.cancel()
+    await asyncio.gather(*queue, return_exceptions=True)
+
+
+async def test_who_gives_up_costs_no_turn() -> None:
+    pacer = Pacer(rate=20)
+    await pacer.turn(Priority.QUOTE)
+    leavers = [asyncio.ensure_future(pacer.turn(Priority.ORDER)) for _ in range(10)]
+    await asyncio.sleep(0)
+    for task in leavers:
+        task.cancel()
+    await asyncio.wait_for(pacer.turn(Priority.QUOTE), 0.2)
+
+
+def question(line: int, text: int, weight: int = 1) -> Question:
+    return Question((line,), (line, text), weight)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_history_budget_never_trips_the_brokers_own_count(seed: int) -> None:
+    """An hour of random questions against the simulator's strict count of IB's rules."""
+    dice = random.Random(seed)
+    budget, strict = HistoryBudget(), HistoryPacing()
+    now, asked = 1000.0, 0
+    while now < 4600:
+        wanted = question(dice.randrange(3), dice.randrange(20), dice.choice([1, 1, 1, 2]))
+        wait = budget.wait(wanted, now)
+        now += wait if wait else dice.random()
+        if not budget.wait(wanted, now):
+            budget.spend(wanted, now)
+            strict.admit(HistoryQuery(wanted.line, wanted.text, wanted.weight), now)
+            asked += 1
+    assert asked > 200
+
+
+def test_history_budget_allows_sixty_at_once() -> None:
+    budget = HistoryBudget()
+    for number in range(60):
+        assert budget.wait(question(number, 0), 0.0) == 0
+        budget.spend(question(number, 0), 0.0)
+    assert 595 < budget.wait(question(61, 0), 5.0) < 596
