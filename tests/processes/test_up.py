@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -58,6 +59,33 @@ def test_killed_program_comes_back(platform: Platform, name: str) -> None:
     platform.wait_until_healthy()
     wait_for(lambda: ready(platform), seconds=60, what="session ready again")
     assert platform.query("SELECT count(*) FROM journal_event")[0][0] >= events
+
+
+@pytest.mark.timeout(240)
+def test_killed_simulator_forgets_no_trade_and_no_order(platform: Platform) -> None:
+    platform.wait_until_ready()
+    platform.control("trade AAPL BUY 7")
+    order = platform.control("order MSFT BUY 2 100")
+    before = platform.control("positions")
+    killed = platform.find("simulator")
+    platform.kill("simulator")
+    wait_for(lambda: platform.find("simulator") not in (None, killed), seconds=30, what="simulator started again")
+    wait_for(lambda: ready(platform), seconds=60, what="session ready again")
+    assert quantities(platform.control("positions")) == quantities(before)
+    wait_for(
+        lambda: platform.query("SELECT 1 FROM broker_brokerorder WHERE perm_id = %s AND is_open", order["perm_id"]),
+        seconds=60,
+        what="the order is mirrored",
+    )
+    wait_for(
+        lambda: platform.query("SELECT 1 FROM broker_execution WHERE quantity = 7 AND side = 'BUY'"),
+        seconds=90,
+        what="the trade is mirrored",
+    )
+
+
+def quantities(answer: dict[str, Any]) -> dict[int, str]:
+    return {row["con_id"]: row["quantity"] for row in answer["positions"]}
 
 
 def ready(platform: Platform) -> bool:

@@ -164,7 +164,8 @@ class Supervisor:
 
 def simulator_command(plan: Plan) -> list[str]:
     ports = ["--port", str(plan.broker.port), "--control-port", str(plan.control_port)]
-    return [sys.executable, "-m", "apps.broker.simulator", *ports]
+    state = ["--state", str(plan.var_dir / "simulator.json")]
+    return [sys.executable, "-m", "apps.broker.simulator", *ports, *state]
 
 
 def restart_command(postgres: EmbeddedPostgres, address: Address) -> list[str]:
