@@ -80,10 +80,28 @@ def test_values_have_the_keys_of_the_real_stream(floor: Floor) -> None:
     values = floor.exchange.account_values(ACCOUNT)
     keys = {value.key for value in values}
     assert keys >= {
-        "AccountCode", "AccountReady", "AccountType", "NetLiquidation", "TotalCashValue", "CashBalance",
-        "TotalCashBalance", "AvailableFunds", "ExcessLiquidity", "BuyingPower", "GrossPositionValue", "InitMarginReq",
-        "MaintMarginReq", "EquityWithLoanValue", "UnrealizedPnL", "RealizedPnL", "StockMarketValue",
-        "OptionMarketValue", "ExchangeRate", "Cushion", "NetLiquidation-S", "AvailableFunds-S",
+        "AccountCode",
+        "AccountReady",
+        "AccountType",
+        "NetLiquidation",
+        "TotalCashValue",
+        "CashBalance",
+        "TotalCashBalance",
+        "AvailableFunds",
+        "ExcessLiquidity",
+        "BuyingPower",
+        "GrossPositionValue",
+        "InitMarginReq",
+        "MaintMarginReq",
+        "EquityWithLoanValue",
+        "UnrealizedPnL",
+        "RealizedPnL",
+        "StockMarketValue",
+        "OptionMarketValue",
+        "ExchangeRate",
+        "Cushion",
+        "NetLiquidation-S",
+        "AvailableFunds-S",
     }
     assert AccountValue("AccountCode", ACCOUNT, "") in values
     assert {value.currency for value in values if value.key == "CashBalance"} == {"BASE", "USD", "GBP", "EUR"}
@@ -125,9 +143,7 @@ def test_summary_brings_only_what_was_asked(floor: Floor) -> None:
 
 def test_foreign_purchase_is_paid_in_its_own_currency(floor: Floor) -> None:
     before = floor.value("CashBalance", "GBP")
-    order = floor.place(
-        1, "BUY", 20, query=Query(symbol="SXLK", sec_type="STK", exchange="SMART", currency="GBP")
-    )
+    order = floor.place(1, "BUY", 20, query=Query(symbol="SXLK", sec_type="STK", exchange="SMART", currency="GBP"))
     contract = order.contract
     paid = Decimal(str(order.average_fill_price)) * 20 / contract.price_magnifier + order.commission
     assert floor.value("CashBalance", "GBP") == (before - paid).quantize(CENT)
@@ -234,8 +250,16 @@ def test_put_spread_needs_at_most_its_width(floor: Floor) -> None:
 
 def test_covered_call_needs_no_margin_of_its_own(floor: Floor) -> None:
     put = floor.short_put("SPY")
-    query = Query(symbol="SPY", sec_type="OPT", expiry=put.expiry, strike=put.strike + 50, right="C", exchange="SMART",
-                  currency="USD", trading_class="SPY")
+    query = Query(
+        symbol="SPY",
+        sec_type="OPT",
+        expiry=put.expiry,
+        strike=put.strike + 50,
+        right="C",
+        exchange="SMART",
+        currency="USD",
+        trading_class="SPY",
+    )
     before = floor.value("InitMarginReq")
     assert floor.place(1, "SELL", 1, query=query).status == "Filled"
     assert floor.held("SPY") >= 100

@@ -31,8 +31,14 @@ def lower_put(floor: Floor, put: Contract) -> Contract:
     chain = next(each for each in floor.market.chains(put.under_con_id) if each.trading_class == put.trading_class)
     strike = max(each for each in chain.strikes if each < put.strike)
     query = Query(
-        symbol=put.symbol, sec_type="OPT", expiry=put.expiry, strike=strike, right="P", exchange="SMART",
-        currency="USD", trading_class=put.trading_class,
+        symbol=put.symbol,
+        sec_type="OPT",
+        expiry=put.expiry,
+        strike=strike,
+        right="P",
+        exchange="SMART",
+        currency="USD",
+        trading_class=put.trading_class,
     )
     return floor.market.find(query)[0]
 

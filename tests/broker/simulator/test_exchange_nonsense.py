@@ -34,11 +34,15 @@ queries = st.builds(
 legs = st.builds(
     Leg, con_id=con_ids, ratio=st.integers(-2, 3), action=st.sampled_from(["BUY", "SELL", "?"]), exchange=words
 )
-conditions = st.integers(1, 7).filter(lambda kind: kind != 2).flatmap(
-    lambda kind: st.builds(
-        Condition,
-        kind=st.just(kind),
-        fields=st.tuples(*[words] * {1: 6, 3: 3, 4: 3, 5: 4, 6: 5, 7: 5}[kind]),
+conditions = (
+    st.integers(1, 7)
+    .filter(lambda kind: kind != 2)
+    .flatmap(
+        lambda kind: st.builds(
+            Condition,
+            kind=st.just(kind),
+            fields=st.tuples(*[words] * {1: 6, 3: 3, 4: 3, 5: 4, 6: 5, 7: 5}[kind]),
+        )
     )
 )
 NONSENSE = {

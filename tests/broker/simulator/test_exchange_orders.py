@@ -31,7 +31,14 @@ def test_market_order_buys_at_the_ask_and_tells_in_order(floor: Floor) -> None:
 
     assert (order.status, order.filled, order.average_fill_price) == ("Filled", Decimal(100), ask)
     assert floor.heard.events == [
-        "openOrder", "status Submitted", "execution", "openOrder", "status Filled", "commission", "position", "account",
+        "openOrder",
+        "status Submitted",
+        "execution",
+        "openOrder",
+        "status Filled",
+        "commission",
+        "position",
+        "account",
     ]
     assert floor.heard.executions[0].order_ref == "uuid-1"
 

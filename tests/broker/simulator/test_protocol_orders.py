@@ -26,9 +26,7 @@ from apps.broker.simulator.types import Contract, RequestError
 VERSIONS = (157, 158, 159, 160, 162, 163, 166, 169, 170, 176, 177, 178)
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 AAPL = Contract(265598, "AAPL", "STK", "USD", "SMART", local_symbol="AAPL", trading_class="NMS")
-PUT = Contract(
-    712345678, "SPY", "OPT", "USD", "SMART", "", "SPY   261218P00640000", "SPY", "20261218", 640.0, "P", 100
-)
+PUT = Contract(712345678, "SPY", "OPT", "USD", "SMART", "", "SPY   261218P00640000", "SPY", "20261218", 640.0, "P", 100)
 SPREAD = Contract(28812380, "SPY", "BAG", "USD", "SMART", local_symbol="SPY", trading_class="COMB")
 
 
@@ -72,7 +70,7 @@ def read(version: int, message: list[str]) -> tuple[Any, ...]:
     decoder = Decoder(heard, version)
     handler = decoder.handlers[int(message[0])]
     handler(list(message))
-    (_, values), = heard.calls
+    ((_, values),) = heard.calls
     return values
 
 
@@ -95,26 +93,95 @@ def gateway_order(request: OrderRequest, contract: Contract) -> Order:
 def full_order(**changes: Any) -> ib_async.Order:
     """Every attribute that a plain order may carry differs from its default."""
     order = ib_async.Order(
-        action="SELL", totalQuantity=300.0, orderType="LMT", lmtPrice=101.25, auxPrice=99.5, tif="GTC",
-        ocaGroup="group-1", ocaType=2, orderRef="6f1c-uuid", transmit=False, parentId=3, blockOrder=True,
-        sweepToFill=True, displaySize=50, triggerMethod=2, outsideRth=True, hidden=True,
-        goodAfterTime="20261120 16:00:00 US/Eastern", goodTillDate="20261231 16:00:00 US/Eastern", rule80A="I",
-        allOrNone=True, minQty=10, percentOffset=0.02, trailStopPrice=98.75, trailingPercent=1.5, faGroup="desk",
-        faMethod="NetLiq", faPercentage="10", designatedLocation="here", openClose="C", origin=1, shortSaleSlot=2,
-        exemptCode=3, discretionaryAmt=0.15, eTradeOnly=True, firmQuoteOnly=True, nbboPriceCap=102.5,
-        optOutSmartRouting=True, auctionStrategy=1, startingPrice=100.5, stockRefPrice=100.25, delta=0.5,
-        stockRangeLower=95.5, stockRangeUpper=105.5, randomizePrice=True, randomizeSize=True, volatilityType=2,
-        continuousUpdate=True, referencePriceType=1, scaleInitLevelSize=100, scaleSubsLevelSize=50,
-        scalePriceIncrement=0.25, scalePriceAdjustValue=0.05, scalePriceAdjustInterval=60, scaleProfitOffset=0.5,
-        scaleAutoReset=True, scaleInitPosition=20, scaleInitFillQty=5, scaleRandomPercent=True, hedgeType="B",
-        hedgeParam="1.2", account="DU1234567", settlingFirm="firm", clearingAccount="clear", clearingIntent="IB",
-        algoStrategy="Adaptive", algoParams=[ib_async.TagValue("adaptivePriority", "Patient")], notHeld=True,
-        solicited=True, modelCode="model", adjustedOrderType="STP", triggerPrice=97.5, adjustedStopPrice=96.5,
-        adjustedStopLimitPrice=96.25, adjustedTrailingAmount=0.75, adjustableTrailingUnit=1, lmtPriceOffset=0.1,
-        conditions=all_conditions(), conditionsCancelOrder=True, conditionsIgnoreRth=True,
-        softDollarTier=ib_async.SoftDollarTier("tier", "value", ""), cashQty=5000.5, dontUseAutoPriceForHedge=True,
-        isOmsContainer=True, discretionaryUpToLimitPrice=True, autoCancelParent=True, usePriceMgmtAlgo=True,
-        duration=30, postToAts=5,
+        action="SELL",
+        totalQuantity=300.0,
+        orderType="LMT",
+        lmtPrice=101.25,
+        auxPrice=99.5,
+        tif="GTC",
+        ocaGroup="group-1",
+        ocaType=2,
+        orderRef="6f1c-uuid",
+        transmit=False,
+        parentId=3,
+        blockOrder=True,
+        sweepToFill=True,
+        displaySize=50,
+        triggerMethod=2,
+        outsideRth=True,
+        hidden=True,
+        goodAfterTime="20261120 16:00:00 US/Eastern",
+        goodTillDate="20261231 16:00:00 US/Eastern",
+        rule80A="I",
+        allOrNone=True,
+        minQty=10,
+        percentOffset=0.02,
+        trailStopPrice=98.75,
+        trailingPercent=1.5,
+        faGroup="desk",
+        faMethod="NetLiq",
+        faPercentage="10",
+        designatedLocation="here",
+        openClose="C",
+        origin=1,
+        shortSaleSlot=2,
+        exemptCode=3,
+        discretionaryAmt=0.15,
+        eTradeOnly=True,
+        firmQuoteOnly=True,
+        nbboPriceCap=102.5,
+        optOutSmartRouting=True,
+        auctionStrategy=1,
+        startingPrice=100.5,
+        stockRefPrice=100.25,
+        delta=0.5,
+        stockRangeLower=95.5,
+        stockRangeUpper=105.5,
+        randomizePrice=True,
+        randomizeSize=True,
+        volatilityType=2,
+        continuousUpdate=True,
+        referencePriceType=1,
+        scaleInitLevelSize=100,
+        scaleSubsLevelSize=50,
+        scalePriceIncrement=0.25,
+        scalePriceAdjustValue=0.05,
+        scalePriceAdjustInterval=60,
+        scaleProfitOffset=0.5,
+        scaleAutoReset=True,
+        scaleInitPosition=20,
+        scaleInitFillQty=5,
+        scaleRandomPercent=True,
+        hedgeType="B",
+        hedgeParam="1.2",
+        account="DU1234567",
+        settlingFirm="firm",
+        clearingAccount="clear",
+        clearingIntent="IB",
+        algoStrategy="Adaptive",
+        algoParams=[ib_async.TagValue("adaptivePriority", "Patient")],
+        notHeld=True,
+        solicited=True,
+        modelCode="model",
+        adjustedOrderType="STP",
+        triggerPrice=97.5,
+        adjustedStopPrice=96.5,
+        adjustedStopLimitPrice=96.25,
+        adjustedTrailingAmount=0.75,
+        adjustableTrailingUnit=1,
+        lmtPriceOffset=0.1,
+        conditions=all_conditions(),
+        conditionsCancelOrder=True,
+        conditionsIgnoreRth=True,
+        softDollarTier=ib_async.SoftDollarTier("tier", "value", ""),
+        cashQty=5000.5,
+        dontUseAutoPriceForHedge=True,
+        isOmsContainer=True,
+        discretionaryUpToLimitPrice=True,
+        autoCancelParent=True,
+        usePriceMgmtAlgo=True,
+        duration=30,
+        postToAts=5,
     )
     for name, value in changes.items():
         setattr(order, name, value)
@@ -134,20 +201,35 @@ def all_conditions() -> list[ib_async.OrderCondition]:
 
 def delta_neutral() -> dict[str, Any]:
     return {
-        "orderType": "VOL", "volatility": 0.22, "deltaNeutralOrderType": "LMT", "deltaNeutralAuxPrice": 1.25,
-        "deltaNeutralConId": 756733, "deltaNeutralSettlingFirm": "firm2", "deltaNeutralClearingAccount": "clear2",
-        "deltaNeutralClearingIntent": "Away", "deltaNeutralOpenClose": "O", "deltaNeutralShortSale": True,
-        "deltaNeutralShortSaleSlot": 1, "deltaNeutralDesignatedLocation": "there",
+        "orderType": "VOL",
+        "volatility": 0.22,
+        "deltaNeutralOrderType": "LMT",
+        "deltaNeutralAuxPrice": 1.25,
+        "deltaNeutralConId": 756733,
+        "deltaNeutralSettlingFirm": "firm2",
+        "deltaNeutralClearingAccount": "clear2",
+        "deltaNeutralClearingIntent": "Away",
+        "deltaNeutralOpenClose": "O",
+        "deltaNeutralShortSale": True,
+        "deltaNeutralShortSaleSlot": 1,
+        "deltaNeutralDesignatedLocation": "there",
     }
 
 
 BENCHMARK = {
-    "orderType": "PEG BENCH", "referenceContractId": 756733, "isPeggedChangeAmountDecrease": True,
-    "peggedChangeAmount": 0.3, "referenceChangeAmount": 0.4, "referenceExchangeId": "ISLAND",
+    "orderType": "PEG BENCH",
+    "referenceContractId": 756733,
+    "isPeggedChangeAmountDecrease": True,
+    "peggedChangeAmount": 0.3,
+    "referenceChangeAmount": 0.4,
+    "referenceExchangeId": "ISLAND",
 }
 COMPETE_WITH_OFFSETS = {
-    "orderType": "PEG BEST", "minCompeteSize": 200, "competeAgainstBestOffset": math.inf,
-    "midOffsetAtWhole": 0.01, "midOffsetAtHalf": 0.005,
+    "orderType": "PEG BEST",
+    "minCompeteSize": 200,
+    "competeAgainstBestOffset": math.inf,
+    "midOffsetAtWhole": 0.01,
+    "midOffsetAtHalf": 0.005,
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     "limit": {},
@@ -156,26 +238,81 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "pegged to best": {"orderType": "PEG BEST", "minCompeteSize": 200, "competeAgainstBestOffset": 0.02},
     "pegged to best with offsets": COMPETE_WITH_OFFSETS,
     "volatility": delta_neutral(),
-    "no scale": {"scalePriceIncrement": UNSET_DOUBLE, "scalePriceAdjustValue": UNSET_DOUBLE,
-                 "scalePriceAdjustInterval": UNSET_INTEGER, "scaleProfitOffset": UNSET_DOUBLE, "scaleAutoReset": False,
-                 "scaleInitPosition": UNSET_INTEGER, "scaleInitFillQty": UNSET_INTEGER, "scaleRandomPercent": False},
-    "no extras": {"hedgeType": "", "hedgeParam": "", "algoStrategy": "", "algoParams": [], "conditions": [],
-                  "conditionsCancelOrder": False, "conditionsIgnoreRth": False},
+    "no scale": {
+        "scalePriceIncrement": UNSET_DOUBLE,
+        "scalePriceAdjustValue": UNSET_DOUBLE,
+        "scalePriceAdjustInterval": UNSET_INTEGER,
+        "scaleProfitOffset": UNSET_DOUBLE,
+        "scaleAutoReset": False,
+        "scaleInitPosition": UNSET_INTEGER,
+        "scaleInitFillQty": UNSET_INTEGER,
+        "scaleRandomPercent": False,
+    },
+    "no extras": {
+        "hedgeType": "",
+        "hedgeParam": "",
+        "algoStrategy": "",
+        "algoParams": [],
+        "conditions": [],
+        "conditionsCancelOrder": False,
+        "conditionsIgnoreRth": False,
+    },
 }
 # An answer has them only from a later version on, or never.
-SINCE_ANSWER = {"duration": 159, "postToAts": 160, "autoCancelParent": 162, "minTradeQty": 170, "minCompeteSize": 170,
-                "competeAgainstBestOffset": 170, "midOffsetAtWhole": 170, "midOffsetAtHalf": 170}
+SINCE_ANSWER = {
+    "duration": 159,
+    "postToAts": 160,
+    "autoCancelParent": 162,
+    "minTradeQty": 170,
+    "minCompeteSize": 170,
+    "competeAgainstBestOffset": 170,
+    "midOffsetAtWhole": 170,
+    "midOffsetAtHalf": 170,
+}
 SET_BY_GATEWAY = {"orderId", "clientId", "permId"}
-NOT_IN_OPEN_ORDER = {"transmit", "activeStartTime", "activeStopTime", "overridePercentageConstraints", "scaleTable",
-                     "algoId", "orderMiscOptions", "extOperator", "mifid2DecisionMaker", "mifid2DecisionAlgo",
-                     "mifid2ExecutionTrader", "mifid2ExecutionAlgo", "advancedErrorOverride", "manualOrderTime",
-                     "faProfile"}
-NOT_IN_COMPLETED = {*NOT_IN_OPEN_ORDER, "auctionStrategy", "blockOrder", "eTradeOnly", "firmQuoteOnly", "nbboPriceCap",
-                    "parentId", "optOutSmartRouting", "triggerPrice", "adjustedOrderType", "adjustedStopPrice",
-                    "adjustedStopLimitPrice", "adjustedTrailingAmount", "adjustableTrailingUnit", "softDollarTier",
-                    "discretionaryUpToLimitPrice", "usePriceMgmtAlgo", "duration", "postToAts", "whatIf",
-                    "deltaNeutralSettlingFirm", "deltaNeutralClearingAccount", "deltaNeutralClearingIntent",
-                    "deltaNeutralOpenClose"}
+NOT_IN_OPEN_ORDER = {
+    "transmit",
+    "activeStartTime",
+    "activeStopTime",
+    "overridePercentageConstraints",
+    "scaleTable",
+    "algoId",
+    "orderMiscOptions",
+    "extOperator",
+    "mifid2DecisionMaker",
+    "mifid2DecisionAlgo",
+    "mifid2ExecutionTrader",
+    "mifid2ExecutionAlgo",
+    "advancedErrorOverride",
+    "manualOrderTime",
+    "faProfile",
+}
+NOT_IN_COMPLETED = {
+    *NOT_IN_OPEN_ORDER,
+    "auctionStrategy",
+    "blockOrder",
+    "eTradeOnly",
+    "firmQuoteOnly",
+    "nbboPriceCap",
+    "parentId",
+    "optOutSmartRouting",
+    "triggerPrice",
+    "adjustedOrderType",
+    "adjustedStopPrice",
+    "adjustedStopLimitPrice",
+    "adjustedTrailingAmount",
+    "adjustableTrailingUnit",
+    "softDollarTier",
+    "discretionaryUpToLimitPrice",
+    "usePriceMgmtAlgo",
+    "duration",
+    "postToAts",
+    "whatIf",
+    "deltaNeutralSettlingFirm",
+    "deltaNeutralClearingAccount",
+    "deltaNeutralClearingIntent",
+    "deltaNeutralOpenClose",
+}
 
 
 def differences(sent: ib_async.Order, got: ib_async.Order, version: int, ignored: set[str]) -> dict[str, Any]:
@@ -185,8 +322,7 @@ def differences(sent: ib_async.Order, got: ib_async.Order, version: int, ignored
     return {
         field.name: (getattr(sent, field.name), getattr(got, field.name))
         for field in dataclass_fields(ib_async.Order)
-        if field.name not in ignored | late | SET_BY_GATEWAY
-        and getattr(sent, field.name) != getattr(got, field.name)
+        if field.name not in ignored | late | SET_BY_GATEWAY and getattr(sent, field.name) != getattr(got, field.name)
     }
 
 
@@ -275,15 +411,31 @@ def test_destination_for_small_trades_carries_its_quantity() -> None:
 
 def test_attributes_that_do_not_travel_back_are_kept() -> None:
     sent = full_order(
-        scaleTable="table", algoId="algo", extOperator="me", mifid2DecisionMaker="dm", advancedErrorOverride="8229",
-        manualOrderTime="20261120-15:00:00", activeStartTime="a", activeStopTime="b",
-        overridePercentageConstraints=True, orderMiscOptions=[ib_async.TagValue("x", "1")],
+        scaleTable="table",
+        algoId="algo",
+        extOperator="me",
+        mifid2DecisionMaker="dm",
+        advancedErrorOverride="8229",
+        manualOrderTime="20261120-15:00:00",
+        activeStartTime="a",
+        activeStopTime="b",
+        overridePercentageConstraints=True,
+        orderMiscOptions=[ib_async.TagValue("x", "1")],
     )
     raw = codec.decode_place_order(wire(178, stock(), sent), 178).raw
 
-    wanted = {"scaleTable": "table", "algoId": "algo", "extOperator": "me", "mifid2DecisionMaker": "dm",
-              "advancedErrorOverride": "8229", "manualOrderTime": "20261120-15:00:00", "activeStartTime": "a",
-              "activeStopTime": "b", "overridePercentageConstraints": "1", "orderMiscOptions": "x=1;"}
+    wanted = {
+        "scaleTable": "table",
+        "algoId": "algo",
+        "extOperator": "me",
+        "mifid2DecisionMaker": "dm",
+        "advancedErrorOverride": "8229",
+        "manualOrderTime": "20261120-15:00:00",
+        "activeStartTime": "a",
+        "activeStopTime": "b",
+        "overridePercentageConstraints": "1",
+        "orderMiscOptions": "x=1;",
+    }
     assert {name: raw[name] for name in wanted} == wanted
 
 
@@ -365,8 +517,22 @@ def test_order_status_is_read_back() -> None:
 @pytest.mark.parametrize("version", [157, 178])
 def test_execution_is_read_back(version: int) -> None:
     execution = Execution(
-        "00025b46.6737a1b2.01.01", 7, 11, 99, PUT, NOW, "DU1234567", "CBOE", "SLD", Decimal(2), 4.35, Decimal(3),
-        4.3, "uuid", "model", 1,
+        "00025b46.6737a1b2.01.01",
+        7,
+        11,
+        99,
+        PUT,
+        NOW,
+        "DU1234567",
+        "CBOE",
+        "SLD",
+        Decimal(2),
+        4.35,
+        Decimal(3),
+        4.3,
+        "uuid",
+        "model",
+        1,
     )
 
     request_id, contract, got = read(version, codec.encode_execution(execution, -1, version, 7))
@@ -426,8 +592,17 @@ def test_the_variants_cover_every_attribute() -> None:
     unset = ib_async.Order()
     orders = [full_order(**changes) for changes in VARIANTS.values()]
     orders.append(full_order(minTradeQty=25, whatIf=True))
-    answered_only = {"basisPoints", "basisPointsType", "autoCancelDate", "filledQuantity", "refFuturesConId",
-                     "shareholder", "imbalanceOnly", "routeMarketableToBbo", "parentPermId"}
+    answered_only = {
+        "basisPoints",
+        "basisPointsType",
+        "autoCancelDate",
+        "filledQuantity",
+        "refFuturesConId",
+        "shareholder",
+        "imbalanceOnly",
+        "routeMarketableToBbo",
+        "parentPermId",
+    }
     combos_only = {"orderComboLegs", "smartComboRoutingParams"}
     untouched = {
         field.name

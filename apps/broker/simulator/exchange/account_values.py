@@ -44,9 +44,7 @@ def account_values(account: Account, valuation: Valuation) -> list[AccountValue]
     values += [AccountValue(key, _text(value), BASE_CURRENCY) for key, value in totals.items()]
     values += [AccountValue(f"{key}-S", _text(totals[key]), BASE_CURRENCY) for key in SEGMENT_KEYS if key in totals]
     for currency in ("BASE", *_currencies(account)):
-        values += [
-            AccountValue(key, value, currency) for key, value in _ledger(account, valuation, currency).items()
-        ]
+        values += [AccountValue(key, value, currency) for key, value in _ledger(account, valuation, currency).items()]
     return values
 
 
