@@ -73,6 +73,8 @@ class Supervisor:
     def _start_cluster(self) -> None:
         self._cluster.start()
         self._watch.starts(time.monotonic())
+        # The first canary waits in the queue already: the new queue is proven as soon as it takes anything.
+        self._next_canary = 0.0
 
     def _turn(self) -> None:
         if self._cluster.has_ended():
