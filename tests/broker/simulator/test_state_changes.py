@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import ib_async
 import pytest
-from ib_async import Bag, ComboLeg, OrderComboLeg, Stock, TagValue
 
 from apps.broker.simulator import state_file
 from apps.broker.simulator.exchange import ExchangeState, Order, OrderRequest
@@ -24,7 +24,7 @@ from apps.broker.simulator.state_file import StateFile
 from apps.broker.simulator.types import Query, RequestError
 
 from .exchange_support import Floor
-from .test_protocol_orders import VERSIONS, full_order, wire
+from .order_support import VARIANTS, VERSIONS, full_order, spread, stock, wire
 
 ACCOUNTS = ("DU1", "DU2")
 LATE = datetime(2026, 11, 21, 4, 59, 30, tzinfo=UTC)  # half a minute before the day ends in New York
@@ -264,21 +264,31 @@ def test_ids_given_back_are_free_after_a_restart_too() -> None:
     assert [order.order_id for order in other.exchange.completed_orders()] == [7, 7]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("combo", [False, True], ids=["plain", "combo"])
-def test_every_attribute_of_an_order_survives(version: int, combo: bool) -> None:
-    order = full_order(smartComboRoutingParams=[TagValue("NonGuaranteed", "1")] if combo else [])
-    legs = [ComboLeg(1, 2, "BUY", "SMART"), ComboLeg(2, 1, "SELL", "SMART", 1, 2, "here", 3)]
-    contract = (
-        Bag(symbol="SPY", exchange="SMART", currency="USD", comboLegs=legs)
-        if combo
-        else Stock("AAPL", "SMART", "USD", conId=265598)
-    )
-    order.orderComboLegs = [OrderComboLeg(1.5), OrderComboLeg()] if combo else []
-    fields = wire(version, contract, order)
-    request = codec.decode_place_order(fields, version, 11)
+def survives(version: int, contract: ib_async.Contract, order: ib_async.Order) -> bool:
+    request = codec.decode_place_order(wire(version, contract, order), version, 11)
     packed = json.loads(json.dumps(pack(request)))
-    assert Unpacker(lambda _: pytest.fail("no contract in it")).unpack(OrderRequest, packed) == request
+    unpacker = Unpacker(lambda _: pytest.fail("a request has no contract of the market"))
+    return bool(unpacker.unpack(OrderRequest, packed) == request)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_attribute_of_an_order_survives(version: int, variant: str) -> None:
+    assert survives(version, stock(), full_order(**VARIANTS[variant]))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_attribute_of_a_combo_order_survives(version: int) -> None:
+    legs = [ib_async.OrderComboLeg(1.25), ib_async.OrderComboLeg()]
+    routing = [ib_async.TagValue("NonGuaranteed", "1")]
+    assert survives(version, spread(), full_order(orderComboLegs=legs, smartComboRoutingParams=routing))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_delta_neutral_contract_survives(version: int) -> None:
+    contract = stock()
+    contract.deltaNeutralContract = ib_async.DeltaNeutralContract(756733, 0.5, 682.25)
+    assert survives(version, contract, full_order())
 
 
 # --- the file
