@@ -108,7 +108,9 @@ if DATABASE_IS_EMBEDDED:
     )
 DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 0, low=0, high=100)
 DATABASE_CONNECT_TIMEOUT = env.integer("AUTOTRADER_PG_CONNECT_TIMEOUT_SECONDS", 3, low=1, high=60)
-DATABASES = {"default": database_from_dsn(DATABASE_KEY, DATABASE_DSN, connect_timeout=DATABASE_CONNECT_TIMEOUT)}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": database_from_dsn(DATABASE_KEY, DATABASE_DSN, connect_timeout=DATABASE_CONNECT_TIMEOUT)
+}
 if DATABASE_POOL_SIZE:
     # For web processes only: a pool does not survive the worker's forks.
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 3}

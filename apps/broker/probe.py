@@ -1,4 +1,4 @@
-"""One short, harmless login at the gateway, for `doctor`: reachable, logged in, whose accounts, what time is it there."""
+"""One short, harmless login at the gateway, for `doctor`: reachable, logged in, whose accounts, which time."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ async def _probe(config: BrokerConfig) -> ProbeResult:
         ) from None
     except (TimeoutError, ConnectionError, OSError) as error:
         raise ProbeError(
-            f"Failed to connect to IBKR at {where}: {str(error) or 'no answer within 8 s'}. Something listens but nobody is logged in, "
-            f"the API is disabled, or client id {DOCTOR_CLIENT_ID} is taken."
+            f"Failed to connect to IBKR at {where}: {str(error) or 'no answer within 8 s'}. Something listens, but nobody "
+            f"is logged in, the API is disabled, or client id {DOCTOR_CLIENT_ID} is taken."
         ) from None
     finally:
         ib.disconnect()

@@ -7,7 +7,7 @@ import time
 class OneLineFormatter(logging.Formatter):
     """`2026-01-05T14:30:00.123Z INFO apps.jobs job completed ...`; newlines in the text are shown, not written."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

@@ -86,7 +86,9 @@ class Supervisor:
     def _start_postgres(self, postgres: EmbeddedPostgres) -> None:
         self._say("starting the embedded PostgreSQL")
         address = postgres.prepare()
-        program = Program("postgres", self.plan.base_dir, lambda: restart_command(postgres, address), stop_signal=signal.SIGINT)
+        program = Program(
+            "postgres", self.plan.base_dir, lambda: restart_command(postgres, address), stop_signal=signal.SIGINT
+        )
         self._postgres = Child(program, self.terminal.write_line)
         self._postgres.start()
         postgres.wait_until_ready(address, self._keep_postgres_alive)

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from rich.console import Console
+from rich.text import Text
 
 from apps.console.doctor.report import run_checks
 from apps.console.doctor.verdicts import Check, Verdict
+from tradeops.lib.terminal import show
 
 STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 
@@ -24,11 +25,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         checks = []
-        console = Console(file=self.stdout._out, highlight=False, soft_wrap=True)
         for check in run_checks():
             checks.append(check)
             if not options["json"]:
-                print_check(console, check)
+                show(self.stdout, line_of(check))
         failed = any(check.verdict is Verdict.FAIL for check in checks)
         if options["json"]:
             self.stdout.write(json.dumps({"ok": not failed, "checks": [asdict(check) for check in checks]}, indent=2))
@@ -36,8 +36,9 @@ class Command(BaseCommand):
             sys.exit(1)
 
 
-def print_check(console: Console, check: Check) -> None:
-    console.print(f"{check.verdict:<4}  ", style=STYLES[check.verdict], end="", markup=False)
-    console.print(f"{check.name:<14}  {check.detail}", markup=False)
+def line_of(check: Check) -> Text:
+    line = Text(f"{check.verdict:<4}  ", style=STYLES[check.verdict])
+    line.append(f"{check.name:<14}  {check.detail}", style="default not bold")
     if check.remedy:
-        console.print(f"{'':22}-> {check.remedy}", markup=False)
+        line.append(f"\n{'':22}-> {check.remedy}", style="default not bold")
+    return line

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from apps.jobs import selectors
 from apps.jobs.selectors import JobStatus, WorkerState
-from apps.jobs.terminal import show
 from tradeops.lib import clock
+from tradeops.lib.terminal import show
 
 
 class Command(BaseCommand):

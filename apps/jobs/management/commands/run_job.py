@@ -13,9 +13,9 @@ from rich.status import Status
 from apps.jobs import registry, services, waiting
 from apps.jobs.choices import RunState
 from apps.jobs.models import JobRun
-from apps.jobs.terminal import show
 from tradeops.lib import clock
 from tradeops.lib.errors import TradeOpsError
+from tradeops.lib.terminal import show
 
 
 class Command(BaseCommand):

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.table import Table
 
-from apps.jobs.terminal import show
 from apps.snapshots import portfolio, selectors, services
 from apps.snapshots.domain.valuation import Valuation
 from tradeops.lib import clock
 from tradeops.lib.errors import TradeOpsError
+from tradeops.lib.terminal import show
 
 
 class Command(BaseCommand):
