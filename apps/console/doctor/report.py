@@ -21,5 +21,5 @@ def run_checks() -> Iterator[Check]:
     yield from database_checks
     yield machine.check_web_port(settings.WEB_HOST, settings.WEB_PORT)
     yield from broker.check_broker(settings.BROKER)
-    if database_checks[0].verdict is Verdict.OK:
+    if all(check.verdict is Verdict.OK for check in database_checks):
         yield from processes.check_processes()
