@@ -41,11 +41,6 @@ class Outbox:
         else:
             self._enqueue(text, replaces)
 
-    async def drained(self) -> None:
-        """Wait until everything pushed so far is with the server."""
-        while self._waiting is not None:
-            await asyncio.wait([self._waiting])
-
     def close(self) -> None:
         """Send nothing more."""
         self._closed = True
@@ -74,6 +69,7 @@ class Outbox:
         except Exception:
             self._leave()
         finally:
+            # At once, not in a callback: what is pushed in between would lie in a queue that nobody empties.
             self._waiting = None
 
     def _enqueue(self, text: str, replaces: str) -> None:

@@ -13,12 +13,15 @@ from collections.abc import Callable
 from typing import Any
 
 from daphne.server import Server
+from twisted.internet import defer
 from twisted.internet.interfaces import IPushProducer
 from zope.interface.declarations import implementer
 
 from apps.console.exceptions import PortTaken
 
 CLOSE_HANDSHAKE_SECONDS = 5
+LAST_WORDS_SECONDS = 0.2
+STOP_SECONDS = 3
 FRAME_BYTES = 64 * 1024
 
 
@@ -55,9 +58,21 @@ class BackpressureServer(Server):
         super().run()  # type: ignore[no-untyped-call]
 
     def _get_ready(self) -> None:
-        """The loop exists and does not run yet. A client that breaks the protocol hears why; one that does not answer the close frame is cut off."""
+        # The loop exists and does not run yet. A client that breaks the protocol hears why, and is cut off if it does
+        # not answer the close frame.
         self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=CLOSE_HANDSHAKE_SECONDS)
         asyncio.get_event_loop().call_soon(self.on_start)
+
+    def kill_all_applications(self) -> defer.Deferred[None]:
+        """End every conversation, and let its last words reach the wire before the sockets are closed."""
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._end_applications()))
+
+    async def _end_applications(self) -> None:
+        instances = [details.get("application_instance") for details in self.connections.values()]
+        running = [instance for instance in instances if instance is not None and not instance.done()]
+        for application in running:
+            application.cancel()
+        await asyncio.wait([asyncio.ensure_future(asyncio.sleep(LAST_WORDS_SECONDS)), *running], timeout=STOP_SECONDS)
 
     def protocol_disconnected(self, protocol: Any) -> None:
         valve = self._valves.pop(protocol, None)
@@ -159,3 +174,14 @@ def serve(application: Any, listener: socket.socket, *, behind_proxy: bool, on_s
         proxy_forwarded_proto_header="X-Forwarded-Proto" if behind_proxy else None,
     )
     server.run()
+    end_tasks(asyncio.get_event_loop())
+
+
+def end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """What still waits is ended in order: Python 3.11 crashes when it finds waiting coroutines at its own end."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=STOP_SECONDS))
+    loop.run_until_complete(loop.shutdown_asyncgens())

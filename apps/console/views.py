@@ -53,12 +53,8 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def database_away(request: HttpRequest) -> HttpResponseBase:
-    return failure(
-        request,
-        503,
-        "The database is not reachable",
-        "Trading goes on without pages. Reload in a moment; the log has why.",
-    )
+    remedy = "Trading does not depend on pages. Reload in a moment; the log says why."
+    return failure(request, 503, "The database is not reachable", remedy)
 
 
 def failure(request: HttpRequest, status: int, title: str, remedy: str) -> HttpResponseBase:

@@ -39,12 +39,17 @@ function draw(series) {
     cursor: { y: false },
     scales: { y: { range: (_, low, high) => padded(Math.min(low, 0), Math.max(high, 0)) } },
     axes: [
-      { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => new Date(tick * 1000).toISOString().slice(11, 16)) },
+      { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => timeLabel(tick, ticks)) },
       { ...axis, size: 76, values: (_, ticks) => ticks.map((tick) => money(tick).replace(/\.00$/, "")) },
     ],
     series: [{}, { stroke: () => colour("--calm"), width: 2, fill: () => colour("--calm-soft"), fillTo: 0, points: { show: false } }],
   }, series, holder);
   new ResizeObserver(() => plot.setSize(size())).observe(holder);
+}
+
+function timeLabel(tick, ticks) {
+  const text = new Date(tick * 1000).toISOString();
+  return ticks.length > 1 && ticks[1] - ticks[0] < 60 ? text.slice(11, 19) : text.slice(11, 16);
 }
 
 function padded(low, high) {

@@ -1,0 +1,84 @@
+"""`manage.py web` as an operator meets it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.console.test_websocket import close_code
+from tests.console.web_process import ROOT, WebProcess
+from tradeops.lib.listen import conninfo
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run_web(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "web", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": conninfo(), **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.mission(33)
+def test_taken_port_is_named_with_the_remedy() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        result = run_web("--port", str(port))
+    assert result.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in result.stderr
+    assert "--port or WEB_PORT" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_port_comes_from_the_settings() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        assert f"127.0.0.1:{port}" in run_web(WEB_PORT=str(port)).stderr
+
+
+def test_sigterm_ends_it_cleanly_and_says_goodbye_to_its_clients(token: str) -> None:
+    with WebProcess(conninfo()) as web, web.socket(token) as client:
+        client.recv(timeout=10)
+        web.process.send_signal(signal.SIGTERM)
+        assert close_code(client) == 4001
+        assert web.process.wait(10) == 0
+
+
+def test_static_files_are_served_without_collecting_them() -> None:
+    with WebProcess(conninfo()) as web:
+        for path in ("/static/console/desk/main.js", "/static/vendor/uplot/uPlot.esm.js", "/static/admin/css/base.css"):
+            answer = web.get(path)
+            assert answer.status == 200, path
+            assert answer.headers["content-type"].startswith(("text/javascript", "text/css")), path
+
+
+def test_large_answer_to_a_slow_reader_arrives_whole() -> None:
+    """Backpressure must slow an answer down, never cut it."""
+    with WebProcess(conninfo()) as web:
+        whole = len(web.get("/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js").body.encode())
+        raw = socket.socket()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect(("127.0.0.1", web.port))
+        raw.sendall(
+            b"GET /static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js HTTP/1.1\r\n"
+            b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        )
+        received = b""
+        while chunk := raw.recv(4096):
+            received += chunk
+        raw.close()
+    assert whole > 1_000_000
+    assert len(received.partition(b"\r\n\r\n")[2]) == whole
