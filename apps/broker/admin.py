@@ -124,7 +124,7 @@ class HeldFilter(admin.SimpleListFilter):
 @admin.register(Position)
 class PositionAdmin(ReadOnlyAdmin):
     list_display = [
-        *("instrument", "account", "quantity", "average_cost", "market_price", "market_value"),
+        *("instrument", "account", "quantity", "average_cost", "market_price", "price_source", "market_value"),
         *("unrealized_pnl", "realized_pnl", "as_of", "priced_at"),
     ]
     list_filter = ["account", HeldFilter, "instrument__sec_type"]

@@ -62,4 +62,5 @@ class PriceSource(models.TextChoices):
     DELAYED_LAST = "delayed_last", "Delayed last trade"
     CLOSE = "close", "Previous close"
     MID = "mid", "Bid/ask midpoint"
+    PORTFOLIO = "portfolio", "The broker's own valuation of the portfolio"
     AVG_COST = "avg_cost", "Average cost (no price available)"

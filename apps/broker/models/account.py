@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from apps.broker.choices import TradingMode
+from apps.broker.choices import PriceSource, TradingMode
 from apps.broker.models.instrument import Instrument
 
 
@@ -72,7 +72,8 @@ class EquityPoint(models.Model):
 class Position(models.Model):
     """What the broker says is held. Quantity 0 stays as a row: closed, and known to be.
 
-    `average_cost` includes the multiplier, as the broker states it. Prices and P&L are in the instrument's currency.
+    `average_cost` includes the multiplier, as the broker states it. Value and P&L are in the instrument's currency,
+    the price as the exchange quotes it (in pence where `price_magnifier` is 100).
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="positions")
@@ -84,7 +85,12 @@ class Position(models.Model):
     unrealized_pnl = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
     realized_pnl = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
     as_of = models.DateTimeField()
-    priced_at = models.DateTimeField(null=True, blank=True, help_text="When the broker last stated price and value.")
+    price_source = models.CharField(
+        max_length=12, choices=PriceSource, blank=True, default="", help_text="Empty: never priced."
+    )
+    priced_at = models.DateTimeField(
+        null=True, blank=True, help_text="The time of the tick, or when the broker last stated the portfolio."
+    )
 
     class Meta:
         ordering = ["account", "instrument"]

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('market_price', models.DecimalField(decimal_places=8, max_digits=20)),
                 ('market_value', models.DecimalField(decimal_places=4, max_digits=20)),
                 ('unrealized_pnl', models.DecimalField(decimal_places=4, max_digits=20)),
-                ('price_source', models.CharField(choices=[('market', 'Live market price'), ('delayed', 'Delayed market price'), ('delayed_last', 'Delayed last trade'), ('close', 'Previous close'), ('mid', 'Bid/ask midpoint'), ('avg_cost', 'Average cost (no price available)')], max_length=12)),
+                ('price_source', models.CharField(choices=[('market', 'Live market price'), ('delayed', 'Delayed market price'), ('delayed_last', 'Delayed last trade'), ('close', 'Previous close'), ('mid', 'Bid/ask midpoint'), ('portfolio', "The broker's own valuation of the portfolio"), ('avg_cost', 'Average cost (no price available)')], max_length=12)),
                 ('priced_at', models.DateTimeField()),
                 ('exchange_rate', models.DecimalField(blank=True, decimal_places=8, max_digits=18, null=True)),
                 ('base_value', models.DecimalField(blank=True, decimal_places=4, max_digits=20, null=True)),
