@@ -36,9 +36,11 @@ class Changes:
         return any(getattr(self, name) for name in self.__slots__)
 
     def put_position(self, row: PositionRow) -> None:
-        """A row without prices keeps the prices of the row that waits."""
+        """A row without prices keeps the prices of the row that waits, unless it says that the position is closed."""
         waiting = self.positions.get(row.key)
-        if row.priced_at is None and waiting is not None and waiting.priced_at is not None:
+        if waiting is not None and row.realized_pnl is None:
+            row = replace(row, realized_pnl=waiting.realized_pnl)
+        if waiting is not None and waiting.priced_at is not None and row.priced_at is None and row.quantity != 0:
             row = replace(waiting, quantity=row.quantity, average_cost=row.average_cost, as_of=row.as_of)
         self.positions[row.key] = row
 

@@ -31,6 +31,7 @@ from apps.broker.gateway.live_reads import LiveReads
 from apps.broker.gateway.lock import GatewayLock
 from apps.broker.gateway.pacing import Pacer
 from apps.broker.gateway.picture import Picture
+from apps.broker.gateway.price_board import PriceBoard
 from apps.broker.gateway.quotes import Quotes
 from apps.broker.gateway.session_keeper import SessionKeeper
 from apps.broker.gateway.synchroniser import Synchroniser
@@ -61,6 +62,7 @@ class Gateway:
         self.synchroniser = Synchroniser(self.trading, self.writer, self.keeper)
         self.lines = Lines(self.data, budget_for(config.market_data_lines))
         self.contracts = Contracts(self.data, self.writer)
+        self.prices = PriceBoard()
         self.quotes = Quotes(self.lines, self.contracts)
         self.competition = CompetitionWatch(self.keeper, self.quotes)
         self.history = History(self.data, self.contracts)
@@ -172,7 +174,9 @@ class Gateway:
         accounts = ib.managedAccounts()
         if not self.guard.admits(accounts):
             return
-        picture = Picture(lambda: self.writer.changes, self.writer.on_change, self.synchroniser.look_soon)
+        picture = Picture(
+            lambda: self.writer.changes, self.writer.on_change, self.synchroniser.look_soon, self.prices.value
+        )
         library.set_tap(ib, picture)
         self.keeper.tell(LinkUp(LinkName.TRADING))
         self.data.hurry()

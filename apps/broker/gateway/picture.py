@@ -5,7 +5,7 @@ A complete answer is what was said between its question and its end: whatever is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -54,6 +54,7 @@ class Picture:
     """The tap on one trading connection. What is new goes to `changes()` too; then `on_change(urgent)` is called.
 
     `on_foreign_trade` is called when a position changes without an execution: another client or a person traded.
+    `valued` puts a fresher price than the broker's own valuation into a position where there is one.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Picture:
         changes: Callable[[], Changes],
         on_change: Callable[[bool], None],
         on_foreign_trade: Callable[[], None],
+        valued: Callable[[PositionRow], PositionRow],
     ) -> None:
         self.sequence = 0
         self.positions: Sayings[tuple[str, int], PositionRow] = Sayings()
@@ -81,15 +83,16 @@ class Picture:
         self._changes = changes
         self._on_change = on_change
         self._on_foreign_trade = on_foreign_trade
+        self._valued = valued
+        self._listed_since = 0
 
     def snapshot(self, since: int, accounts: tuple[str, ...]) -> Snapshot:
         """Everything said since the message number `since`. Call it when every answer has ended, without awaiting."""
+        self._listed_since = since
         return Snapshot(
             as_of=clock.now(),
             accounts=accounts,
-            positions={
-                key: self._with_prices(row) for key, row in self.positions.since(since).items() if row.quantity != 0
-            },
+            positions={row.key: self._with_prices(row) for row in self.held()},
             open_orders={
                 perm_id: replace(row, is_open=True) if row.status == "Inactive" else row
                 for perm_id, row in self.orders.since(since).items()
@@ -100,6 +103,24 @@ class Picture:
             commissions=self.commissions.since(0),
             values=self.values.since(since),
         )
+
+    def held(self) -> list[PositionRow]:
+        """Open positions: a list that does not name one has closed it."""
+        return [row for row in self.positions.since(self._listed_since).values() if row.quantity != 0]
+
+    def reprice(self, con_ids: Collection[int]) -> None:
+        """New prices for these contracts wait in `valued`."""
+        for row in self.held():
+            if row.instrument.con_id in con_ids:
+                self._changes().put_position(self._with_prices(row))
+        self._on_change(False)
+
+    def base_value(self, row: PositionRow) -> Decimal:
+        """Roughly, without sign: at cost and one to one where price or exchange rate are not known."""
+        priced = self._with_prices(row)
+        value = priced.market_value if priced.market_value is not None else row.quantity * row.average_cost
+        rate = self.values.get((row.account, "ExchangeRate", row.instrument.currency))
+        return abs(value) * (parsing.number(rate.value if rate else None) or Decimal(1))
 
     def accounts(self) -> set[str]:
         return {account for account, _, _ in self.values.since(0)}
@@ -178,13 +199,13 @@ class Picture:
         if self.is_complete and before != row.quantity and not self._executed_lately(row):
             self._on_foreign_trade()
         self.positions.put(row.key, row, self._next())
-        self._changes().put_position(row)
+        self._changes().put_position(self._valued(row))
         self._on_change(False)
 
     def on_portfolio(self, account: str, contract: Contract, numbers: tuple[float, ...]) -> None:
         row = translate.portfolio(account, contract, numbers, clock.now())
         self.portfolio.put(row.key, row, self._next())
-        self._changes().put_position(row)
+        self._changes().put_position(self._valued(row))
         self._on_change(False)
 
     def on_account_value(self, account: str, tag: str, value: str, currency: str) -> None:
@@ -217,9 +238,9 @@ class Picture:
 
     def _with_prices(self, row: PositionRow) -> PositionRow:
         priced = self.portfolio.get(row.key)
-        if priced is None:
-            return row
-        return replace(priced, quantity=row.quantity, average_cost=row.average_cost, as_of=row.as_of)
+        if priced is not None:
+            row = replace(priced, quantity=row.quantity, average_cost=row.average_cost, as_of=row.as_of)
+        return self._valued(row)
 
 
 def _progressed(row: OrderRow, progress: Progress) -> OrderRow:

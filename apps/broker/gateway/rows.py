@@ -70,7 +70,10 @@ class EquityRow:
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """`priced_at` None: the message told the quantity only, so what the table knows of prices stays."""
+    """`priced_at` None: the message told the quantity only, so what the table knows of prices stays.
+
+    `realized_pnl` None: not told, so the table's stays too.
+    """
 
     account: str
     instrument: InstrumentRow
@@ -81,6 +84,7 @@ class PositionRow:
     market_value: Decimal | None = None
     unrealized_pnl: Decimal | None = None
     realized_pnl: Decimal | None = None
+    price_source: str = ""
     priced_at: datetime | None = None
 
     @property

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from ib_async import Contract, ContractDetails, Execution, Order
 
+from apps.broker.choices import PriceSource
 from apps.broker.domain.executions import split_execution_id
 from apps.broker.gateway import parsing
 from apps.broker.gateway.rows import CommissionRow, ExecutionRow, InstrumentRow, OrderRow, PositionRow
@@ -79,16 +80,18 @@ def position(account: str, contract: Contract, quantity: float, average_cost: fl
 
 def portfolio(account: str, contract: Contract, numbers: tuple[float, ...], now: datetime) -> PositionRow:
     quantity, market_price, market_value, average_cost, unrealized, realized = numbers
+    price = parsing.price(market_price)
     return PositionRow(
         account=account,
         instrument=instrument(contract, now),
         quantity=parsing.required(quantity, "position"),
         average_cost=parsing.number(average_cost) or Decimal(0),
         as_of=now,
-        market_price=parsing.price(market_price),
+        market_price=price,
         market_value=parsing.number(market_value),
         unrealized_pnl=parsing.number(unrealized),
         realized_pnl=parsing.number(realized),
+        price_source="" if price is None else PriceSource.PORTFOLIO,
         priced_at=now,
     )
 

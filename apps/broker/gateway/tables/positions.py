@@ -11,7 +11,7 @@ from apps.broker.gateway.rows import PositionRow
 from apps.broker.models import Position
 
 POSITION_FIELDS = ("quantity", "average_cost", "as_of")
-PRICE_FIELDS = ("market_price", "market_value", "unrealized_pnl", "realized_pnl", "priced_at")
+PRICE_FIELDS = ("market_price", "market_value", "unrealized_pnl", "price_source", "priced_at")
 
 
 def write_positions(rows: Iterable[PositionRow], accounts: Mapping[str, int], instruments: Mapping[int, int]) -> None:
@@ -21,9 +21,12 @@ def write_positions(rows: Iterable[PositionRow], accounts: Mapping[str, int], in
         item = Position(
             account_id=accounts[row.account],
             instrument_id=instruments[row.instrument.con_id],
+            realized_pnl=row.realized_pnl,
             **{name: getattr(row, name) for name in POSITION_FIELDS + PRICE_FIELDS},
         )
         fields = POSITION_FIELDS + (PRICE_FIELDS if row.priced_at is not None else ())
+        if row.realized_pnl is not None:
+            fields += ("realized_pnl",)
         if row.quantity == 0 and row.priced_at is None:
             item.market_value = item.unrealized_pnl = Decimal(0)
             fields += ("market_value", "unrealized_pnl")
