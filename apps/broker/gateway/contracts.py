@@ -50,7 +50,17 @@ class Contracts:
         self._link = link
         self._writer = writer
         self._known: OrderedDict[int, Contract] = OrderedDict()
+        self._described: dict[int, InstrumentRow] = {}
         self._without_details: dict[int, float] = {}
+
+    async def described(self, con_id: int) -> InstrumentRow:
+        """With multiplier and price magnifier, which only details tell. Raises BrokerError when there are none."""
+        if con_id not in self._described:
+            row = await self._row(con_id)
+            if not row.detailed:
+                row = await self._detailed(con_id)
+            self.learn(row)
+        return self._described[con_id]
 
     async def for_data(self, con_id: int) -> Contract:
         """Raises BrokerError when the broker knows no such contract or cannot be asked."""
@@ -61,8 +71,10 @@ class Contracts:
 
     def learn(self, row: InstrumentRow) -> None:
         self._known[row.con_id] = translate.contract_for_data(row)
+        if row.detailed:
+            self._described[row.con_id] = row
         while len(self._known) > LARGEST_CACHE:
-            self._known.popitem(last=False)
+            self._described.pop(self._known.popitem(last=False)[0], None)
 
     async def details(self, payload: Mapping[str, Any], priority: Priority) -> list[dict[str, Any]]:
         """`{"query": {...}}` describes a contract, `{"pattern": "..."}` is the beginning of a symbol or name."""
@@ -123,6 +135,9 @@ class Contracts:
             row = None
         if row is not None and (row.sec_type in translate.SMART_TYPES or row.exchange):
             return row
+        return await self._detailed(con_id)
+
+    async def _detailed(self, con_id: int) -> InstrumentRow:
         found = await self._details(Contract(conId=con_id), Priority.QUOTE)
         if not found:
             raise AnswerError(f"The broker knows no contract {con_id}.", NO_SUCH_CONTRACT)

@@ -31,6 +31,7 @@ from apps.broker.gateway.live_reads import LiveReads
 from apps.broker.gateway.lock import GatewayLock
 from apps.broker.gateway.pacing import Pacer
 from apps.broker.gateway.picture import Picture
+from apps.broker.gateway.position_prices import PositionPrices
 from apps.broker.gateway.price_board import PriceBoard
 from apps.broker.gateway.quotes import Quotes
 from apps.broker.gateway.session_keeper import SessionKeeper
@@ -64,6 +65,13 @@ class Gateway:
         self.contracts = Contracts(self.data, self.writer)
         self.prices = PriceBoard()
         self.quotes = Quotes(self.lines, self.contracts)
+        self.position_prices = PositionPrices(
+            self.lines,
+            self.contracts,
+            self.prices,
+            picture=lambda: self.synchroniser.picture,
+            may_open=lambda: self.keeper.facts.data_up and not self.keeper.facts.competing,
+        )
         self.competition = CompetitionWatch(self.keeper, self.quotes)
         self.history = History(self.data, self.contracts)
         self.desk = Desk(
@@ -115,6 +123,7 @@ class Gateway:
             self.synchroniser.run(),
             self.lines.run(),
             self.contracts.run(),
+            self.position_prices.run(),
             self.competition.run(),
             self.desk.run(),
             self.equity.run(),

@@ -6,6 +6,7 @@ Everything that reaches into the library's private parts is in this module.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -21,6 +22,15 @@ NAN = float("nan")
 UTC_SECONDS = 2
 
 
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """How the broker names an order, and how its client does."""
+
+    perm_id: int
+    client_id: int
+    order_id: int
+
+
 class Tap(Protocol):
     """Hears each message as the broker sent it, before the library's own opinion of it.
 
@@ -30,7 +40,9 @@ class Tap(Protocol):
 
     def on_open_order(self, order_id: int, contract: Contract, order: Order, state: OrderState) -> None: ...
 
-    def on_order_status(self, perm_id: int, status: str, filled: float, remaining: float, average: float) -> None: ...
+    def on_order_status(
+        self, order: OrderKey, status: str, filled: float, remaining: float, average: float
+    ) -> None: ...
 
     def on_completed_order(self, contract: Contract, order: Order, state: OrderState) -> None: ...
 
@@ -67,10 +79,15 @@ class TappedWrapper(Wrapper):
         remaining: float,
         avgFillPrice: float,
         permId: int,
+        parentId: int,
+        lastFillPrice: float,
+        clientId: int,
         *rest: Any,
     ) -> None:
-        self._tell("on_order_status", permId, status, filled, remaining, avgFillPrice)
-        super().orderStatus(orderId, status, filled, remaining, avgFillPrice, permId, *rest)
+        self._tell("on_order_status", OrderKey(permId, clientId, orderId), status, filled, remaining, avgFillPrice)
+        super().orderStatus(
+            orderId, status, filled, remaining, avgFillPrice, permId, parentId, lastFillPrice, clientId, *rest
+        )
 
     def completedOrder(self, contract: Contract, order: Order, orderState: OrderState) -> None:
         self._tell("on_completed_order", contract, order, orderState)
@@ -140,7 +157,8 @@ def new_ib() -> IB:
     ib.errorEvent -= ib._onError
     ib.RaiseRequestErrors = True
     ib.TimezoneTWS = TIME_ZONE
-    ib.client.MaxRequests = 16
+    # The pacer decides. The library's own limit must lie above it, or messages would wait in its queue.
+    ib.client.MaxRequests = 24
     ib.client.RequestsInterval = 0.4  # type: ignore[assignment]
     return ib
 
@@ -169,6 +187,10 @@ def end_question(ib: IB, error: RequestError) -> None:
 def subscribe(ib: IB, contract: Contract) -> tuple[Ticker, int]:
     ticker = ib.reqMktData(contract, "", False, False)
     return ticker, ib.wrapper.ticker2ReqId["mktData"][ticker]
+
+
+def cancel_subscription(ib: IB, *, request_id: int) -> None:
+    ib.client.cancelMktData(request_id)
 
 
 def forget_ticker(ib: IB, ticker: Ticker, request_id: int) -> None:

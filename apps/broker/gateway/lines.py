@@ -6,19 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from ib_async import IB, Contract, Ticker
 
 from apps.broker.choices import Priority
 from apps.broker.domain.codes import Meaning, rule_for
 from apps.broker.exceptions import NotConnectedError
-from apps.broker.gateway.library import forget_ticker, subscribe
+from apps.broker.gateway.library import cancel_subscription, forget_ticker, subscribe
 from apps.broker.gateway.link import Link
 
 LIVE, DELAYED, DELAYED_FROZEN = 1, 3, 4
 REFUSALS = frozenset({Meaning.NOT_ENTITLED, Meaning.COMPETING_SESSION, Meaning.NO_LINES, Meaning.REQUEST})
 LINK_LOST = -1
 DATA_LOST = 1101
+# Requests come in bursts: so long after one took a kept line, no other line is kept.
+BURST_SECONDS = 2.0
 
 
 def budget_for(lines: int) -> int:
@@ -28,7 +31,10 @@ def budget_for(lines: int) -> int:
 
 @dataclass(eq=False, slots=True)
 class Line:
-    """`changed` is set with each tick, and when the broker refused: then `code` is not 0 and `text` says why."""
+    """`changed` is set with each tick, and when the broker refused: then `code` is not 0 and `text` says why.
+
+    `note` tells of a kept line why it is not live.
+    """
 
     contract: Contract
     data_type: int
@@ -38,6 +44,7 @@ class Line:
     holders: int = 1
     code: int = 0
     text: str = ""
+    note: str = ""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -62,6 +69,12 @@ class Lines:
         self._opening = asyncio.Lock()
         self._data_type = 0
         self._closing: asyncio.Queue[Line] = asyncio.Queue()
+        self._kept: dict[int, Line] = {}
+        self._burst_ends_at = 0.0
+
+    @property
+    def most_kept(self) -> int:
+        return self.budget // 2
 
     @asynccontextmanager
     async def line(self, contract: Contract, data_type: int) -> AsyncIterator[Line]:
@@ -72,16 +85,47 @@ class Lines:
         finally:
             self._let_go(line)
 
+    async def keep(self, contract: Contract, data_type: int, note: str = "") -> Line | None:
+        """A lasting subscription, until `drop` or until a request needs the line: see `keeps`.
+
+        None while no line can be spared. Raises NotConnectedError.
+        """
+        if not self._can_spare():
+            return None
+        line = self._lines.get(contract.conId)
+        if line is None:
+            line = await self._open_within_budget(contract, data_type)
+        elif line.data_type == data_type and line.code == 0:
+            line.holders += 1
+        else:
+            line = None
+        if line is not None:
+            line.note = note
+            self._kept[contract.conId] = line
+        return line
+
+    def keeps(self, line: Line) -> bool:
+        return self._kept.get(line.contract.conId) is line
+
+    def kept(self, con_id: int) -> Line | None:
+        """The kept line of a contract, if it delivers."""
+        line = self._kept.get(con_id)
+        return line if line is not None and line.code == 0 else None
+
+    def drop(self, line: Line) -> None:
+        if self.keeps(line):
+            del self._kept[line.contract.conId]
+            self._let_go(line)
+
     async def run(self) -> None:
-        """Send the cancels. A line counts as used until its cancel has left."""
+        """Send the cancels, after whatever else wants to leave: only who waits for a free line is in a hurry for
+        them, and then nothing else of that kind is in the way. A line counts as used until its cancel has left.
+        """
         while True:
             line = await self._closing.get()
             try:
                 if line.ib is self._link.ib and line.is_known_to_broker:
-                    await self._link.send(
-                        Priority.RECONCILE,
-                        lambda ib, line=line: ib.client.cancelMktData(line.request_id),  # type: ignore[misc]
-                    )
+                    await self._link.send(Priority.HISTORY, partial(cancel_subscription, request_id=line.request_id))
             except NotConnectedError:
                 pass
             finally:
@@ -117,10 +161,13 @@ class Lines:
                 line.holders += 1
                 return line
             else:
+                self.drop(line)
                 await line.closed.wait()
 
     async def _open_within_budget(self, contract: Contract, data_type: int) -> Line | None:
         """None when somebody else opened one for this contract while we waited."""
+        if self._free.locked():
+            self._take_back()
         await self._free.acquire()
         self.in_use += 1
         self.most_used = max(self.most_used, self.in_use)
@@ -158,6 +205,18 @@ class Lines:
         forget_ticker(line.ib, line.ticker, line.request_id)
         line.closed.set()
         self._closing.put_nowait(line)
+
+    def _can_spare(self) -> bool:
+        in_burst = asyncio.get_running_loop().time() < self._burst_ends_at
+        return len(self._kept) < self.most_kept and not in_burst and not self._free.locked()
+
+    def _take_back(self) -> None:
+        """A request has a deadline, a kept line has none: the last one kept that nobody else reads goes."""
+        self._burst_ends_at = asyncio.get_running_loop().time() + BURST_SECONDS
+        alone = (line for line in reversed(self._kept.values()) if line.holders == 1)
+        line = next(alone, None)
+        if line is not None:
+            self.drop(line)
 
     def _give_back(self) -> None:
         self.in_use -= 1

@@ -24,6 +24,7 @@ class Pacer:
         self._order = itertools.count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._timed = False
 
     async def turn(self, priority: Priority) -> None:
         loop = asyncio.get_running_loop()
@@ -55,7 +56,11 @@ class Pacer:
                 self._look_again_in(delay)
                 return
             heapq.heappop(self._waiting)[2].set_result(None)
-            self._next_at = loop.time() + self._spacing
+            self._next_at = loop.time() - self._credit(-delay) + self._spacing
+
+    def _credit(self, late: float) -> float:
+        """A timer that fires late must not slow down all that follow; two messages at most catch up at once."""
+        return min(late, 2 * self._spacing) if self._timed else 0.0
 
     def _look_again_in(self, delay: float) -> None:
         if self._timer is None:
@@ -63,4 +68,6 @@ class Pacer:
 
     def _on_timer(self) -> None:
         self._timer = None
+        self._timed = True
         self._release()
+        self._timed = False

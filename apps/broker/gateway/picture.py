@@ -15,6 +15,7 @@ from ib_async import Contract, Execution, Order, OrderState
 
 from apps.broker.gateway import parsing, translate
 from apps.broker.gateway.changes import Changes, Snapshot
+from apps.broker.gateway.library import OrderKey
 from apps.broker.gateway.rows import CommissionRow, ExecutionRow, OrderRow, PnlRow, PositionRow, ValueRow
 from tradeops.lib import clock
 
@@ -53,7 +54,8 @@ class Progress:
 class Picture:
     """The tap on one trading connection. What is new goes to `changes()` too; then `on_change(urgent)` is called.
 
-    `on_foreign_trade` is called when a position changes without an execution: another client or a person traded.
+    `on_unexplained` is called when something changed that only a question explains: another client's trade, an order
+    that was refused.
     `valued` puts a fresher price than the broker's own valuation into a position where there is one.
     """
 
@@ -61,7 +63,7 @@ class Picture:
         self,
         changes: Callable[[], Changes],
         on_change: Callable[[bool], None],
-        on_foreign_trade: Callable[[], None],
+        on_unexplained: Callable[[], None],
         valued: Callable[[PositionRow], PositionRow],
     ) -> None:
         self.sequence = 0
@@ -79,10 +81,11 @@ class Picture:
         self._listed: dict[int, int] = {}
         self._progress: dict[int, Progress] = {}
         self._perm_ids: dict[tuple[int, int], int] = {}
-        self._reasons: dict[int, str] = {}
+        self._names: dict[int, tuple[int, int]] = {}
+        self._reasons: dict[tuple[int, int], str] = {}
         self._changes = changes
         self._on_change = on_change
-        self._on_foreign_trade = on_foreign_trade
+        self._on_unexplained = on_unexplained
         self._valued = valued
         self._listed_since = 0
 
@@ -136,37 +139,44 @@ class Picture:
         if not order.permId:
             return
         row = translate.order(order_id, contract, order, state.status, clock.now())
-        self._perm_ids[row.client_id, row.order_id] = row.perm_id
+        self._name(row.perm_id, row.client_id, row.order_id)
         parent = self._perm_ids.get((row.client_id, order.parentId)) if order.parentId else None
-        row = replace(row, parent_perm_id=parent, reason=self._reasons.get(row.perm_id, ""))
+        row = replace(row, parent_perm_id=parent, reason=self._reasons.get((row.client_id, row.order_id), ""))
         progress = self._progress.get(row.perm_id)
         if progress is not None:
             row = _progressed(row, replace(progress, status=row.status))
         self._listed[row.perm_id] = self.sequence + 1
         self._put_order(row)
 
-    def on_order_status(self, perm_id: int, status: str, filled: float, remaining: float, average: float) -> None:
+    def on_order_status(self, order: OrderKey, status: str, filled: float, remaining: float, average: float) -> None:
         progress = Progress(
             parsing.text(status, 24),
             parsing.number(filled) or Decimal(0),
             parsing.number(remaining) or Decimal(0),
             parsing.price(average),
         )
-        self._progress[perm_id] = progress
-        row = self.orders.get(perm_id)
+        self._progress[order.perm_id] = progress
+        self._name(order.perm_id, order.client_id, order.order_id)
+        row = self.orders.get(order.perm_id)
         if row is not None:
             self._put_order(_progressed(row, progress))
+        elif progress.status in translate.DONE:
+            # A refused order is never shown as open: only the completed orders tell what it was.
+            self._on_unexplained()
 
     def on_completed_order(self, contract: Contract, order: Order, state: OrderState) -> None:
         row = translate.completed_order(contract, order, state.status, state.completedStatus, clock.now())
+        client_id, order_id = self._names.get(row.perm_id, (row.client_id, row.order_id))
+        reason = self._reasons.get((client_id, order_id)) or row.reason
+        row = replace(row, client_id=client_id, order_id=order_id, reason=reason)
         self.completed.put(row.perm_id, row, self._next())
 
     def on_order_error(self, client_id: int, order_id: int, words: str) -> None:
-        """The broker's reason travels apart from the order; it decides nothing."""
+        """The broker's reason travels apart from the order, and may come first; it decides nothing."""
+        self._reasons[client_id, order_id] = words[:500]
         perm_id = self._perm_ids.get((client_id, order_id))
         row = self.orders.get(perm_id) if perm_id is not None else None
         if row is not None:
-            self._reasons[row.perm_id] = words[:500]
             self._put_order(replace(row, reason=words[:500]))
 
     # executions
@@ -197,7 +207,7 @@ class Picture:
         known = self.positions.get(row.key)
         before = known.quantity if known is not None else Decimal(0)
         if self.is_complete and before != row.quantity and not self._executed_lately(row):
-            self._on_foreign_trade()
+            self._on_unexplained()
         self.positions.put(row.key, row, self._next())
         self._changes().put_position(self._valued(row))
         self._on_change(False)
@@ -226,6 +236,12 @@ class Picture:
     def _next(self) -> int:
         self.sequence += 1
         return self.sequence
+
+    def _name(self, perm_id: int, client_id: int, order_id: int) -> None:
+        """Orders given by hand have no number of a client."""
+        if order_id:
+            self._perm_ids[client_id, order_id] = perm_id
+            self._names[perm_id] = client_id, order_id
 
     def _put_order(self, row: OrderRow) -> None:
         self.orders.put(row.perm_id, row, self._next())

@@ -41,6 +41,10 @@ class Quotes:
             raise
         except BrokerError as error:
             return quote_answer(con_id, None, [], None, str(error))
+        held = self._delayed_by_refusal(con_id)
+        if held is not None:
+            quote = quote_of(held)
+            return quote_answer(con_id, contract, [quote], choose_price([quote]), held.note)
         quotes: list[Quote] = []
         notes: list[str] = []
         for data_type in (LIVE, DELAYED, DELAYED_FROZEN):
@@ -50,6 +54,14 @@ class Quotes:
             if quote.market_price is not None or (data_type == DELAYED and choose_price(quotes)):
                 break
         return quote_answer(con_id, contract, quotes, choose_price(quotes), " ".join(notes))
+
+    def _delayed_by_refusal(self, con_id: int) -> Line | None:
+        """A kept line that has a delayed price because live ones were refused: to ask again would change nothing."""
+        line = self._lines.kept(con_id)
+        if line is None or line.data_type == LIVE:
+            return None
+        quote = quote_of(line)
+        return line if quote.is_delayed and quote.market_price is not None else None
 
     async def _try(self, contract: Contract, data_type: int) -> tuple[Quote, str]:
         async with self._lines.line(contract, data_type) as line:

@@ -101,7 +101,7 @@ class Synchroniser:
         except BrokerError as error:
             problem = f"The broker's picture is incomplete: {error}"
         except DatabaseError as error:
-            problem = f"The database is away: {str(error).strip()}"[:200]
+            problem = f"The picture cannot be stored: {str(error).strip()}"[:200]
         if picture is not self.picture or self._wanted.is_set():
             # The broker went or came back meanwhile: this answer is not about that.
             return problem

@@ -7,8 +7,19 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
+from ib_async import LimitOrder, Order, Stock
 
-from apps.broker.models import Account, AccountPnl, BrokerOrder, Commission, Execution, Instrument, Position
+from apps.broker.gateway import equity
+from apps.broker.models import (
+    Account,
+    AccountPnl,
+    BrokerOrder,
+    Commission,
+    EquityPoint,
+    Execution,
+    Instrument,
+    Position,
+)
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.running import ACCOUNT, RunningGateway, running, wait_for, wait_until_tables_agree
 
@@ -144,3 +155,92 @@ def test_trade_of_another_client_is_found_without_being_told(simulator: Simulato
         taken = seconds_until(lambda: Execution.objects.exists())
         print(f"foreign execution {1000 * taken:.0f} ms")
         wait_until_tables_agree(simulator)
+
+
+def test_equity_is_sampled(simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equity, "SAMPLE_SECONDS", 0.2)
+    with running(simulator):
+        wait_for(lambda: EquityPoint.objects.filter(daily_pnl__isnull=False).count() >= 3)
+    point = EquityPoint.objects.latest("at")
+    assert 900_000 < point.net_liquidation < 1_100_000 and point.currency == "USD"
+    assert point.cash is not None and point.account.code == ACCOUNT
+
+
+def test_every_account_of_the_login_is_mirrored() -> None:
+    with SimulatorProcess("--accounts", "DU1,DU2") as simulator, running(simulator, account="DU1") as gateway:
+        gateway.wait_ready()
+        wait_until_tables_agree(simulator)
+        for code in ("DU1", "DU2"):
+            account = Account.objects.get(code=code)
+            assert account.values.filter(tag="NetLiquidation", currency="USD").exists()
+            assert account.positions.exclude(quantity=0).exists()
+        wait_for(lambda: AccountPnl.objects.count() == 2)
+        simulator.control("1100")
+        simulator.control("1102")
+        wait_for(lambda: gateway.do(lambda: gateway.gateway.keeper.is_ready))
+        wait_until_tables_agree(simulator)
+
+
+def place(gateway: RunningGateway, order: Order) -> int:
+    """Send an order over the trading link; returns its order id."""
+
+    async def send() -> int:
+        ib = gateway.gateway.trading.connection()
+        trade = ib.placeOrder(Stock("QQQ", "SMART", "USD"), order)
+        return trade.order.orderId
+
+    return gateway.run(send)
+
+
+def test_refused_order_keeps_the_brokers_reason(simulator: SimulatorProcess) -> None:
+    with running(simulator) as gateway:
+        simulator.control("reject 1 201 Order rejected - reason:No trading permission")
+        place(gateway, LimitOrder("BUY", 10, 1, orderRef="my-reference", tif="DAY"))
+        order = wait_for(lambda: BrokerOrder.objects.exclude(reason="").first())
+        assert (order.is_open, order.order_ref) == (False, "my-reference")
+        assert "No trading permission (IBKR 201)" in order.reason
+
+
+def test_own_fills_arrive_with_their_reference(simulator: SimulatorProcess) -> None:
+    with running(simulator) as gateway:
+        order_id = place(gateway, LimitOrder("BUY", 10, 1, orderRef="my-reference", tif="DAY"))
+        wait_for(lambda: BrokerOrder.objects.filter(order_ref="my-reference", is_open=True).exists())
+        simulator.control(f"fill 1 {order_id} 4 1")
+        partly = wait_for(lambda: BrokerOrder.objects.filter(filled=4, remaining=6, is_open=True).first())
+        assert partly.average_fill_price == 1
+        simulator.control(f"fill 1 {order_id} 6 1")
+        done = wait_for(lambda: BrokerOrder.objects.filter(filled=10, is_open=False, status="Filled").first())
+        wait_for(lambda: Execution.objects.filter(order_ref="my-reference", perm_id=done.perm_id).count() == 2)
+        wait_until_tables_agree(simulator)
+
+
+def test_error_that_cancels_nothing_leaves_the_order_open(simulator: SimulatorProcess) -> None:
+    """A refused change: the library calls the order cancelled, the broker still works it."""
+    with running(simulator) as gateway:
+        place(gateway, LimitOrder("BUY", 10, 1, orderRef="my-reference", tif="DAY"))
+        wait_for(lambda: BrokerOrder.objects.filter(order_ref="my-reference", is_open=True).exists())
+        simulator.control("fail placeOrder 10349 1")
+
+        async def change() -> None:
+            ib = gateway.gateway.trading.connection()
+            [trade] = ib.openTrades()
+            trade.order.lmtPrice = 2
+            ib.placeOrder(trade.contract, trade.order)
+
+        gateway.run(change)
+        order = wait_for(lambda: BrokerOrder.objects.filter(reason__contains="10349").first())
+        assert order.is_open and order.status == "Submitted"
+
+
+def test_children_know_their_parent(simulator: SimulatorProcess) -> None:
+    with running(simulator) as gateway:
+
+        async def send() -> None:
+            ib = gateway.gateway.trading.connection()
+            for order in ib.bracketOrder("BUY", 10, 1, 2, 0.5, tif="DAY"):
+                ib.placeOrder(Stock("QQQ", "SMART", "USD"), order)
+
+        gateway.run(send)
+        wait_for(lambda: BrokerOrder.objects.filter(is_open=True).count() == 3)
+        parent = BrokerOrder.objects.get(side="BUY")
+        wait_for(lambda: BrokerOrder.objects.filter(parent_perm_id=parent.perm_id).count() == 2)

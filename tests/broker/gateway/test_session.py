@@ -7,26 +7,34 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+import psycopg
 import pytest
 from ib_async import IB
 
 from apps.broker import selectors
-from apps.broker.choices import SessionState
-from apps.broker.models import Commission, GatewaySession
+from apps.broker import services as broker
+from apps.broker.choices import RequestKind, SessionState
+from apps.broker.exceptions import SecondGatewayError
+from apps.broker.gateway import lock
+from apps.broker.models import Commission, GatewaySession, Instrument
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.journal.models import Event
 from tests.broker.gateway.running import (
     RunningGateway,
+    config_for,
     running,
     shown_positions,
     wait_for,
     wait_until_tables_agree,
 )
+from tradeops.lib.known import Known
+from tradeops.lib.listen import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROOT = Path(__file__).resolve().parents[3]
+LOCK_HOLDER = (
+    "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tradeops gateway%' AND datname = current_database()"
+)
 
 
 @pytest.fixture
@@ -145,11 +153,43 @@ def test_broken_farm_degrades_until_it_is_mended(simulator: SimulatorProcess, ga
 
 
 def test_competing_session_ends_when_live_data_is_back(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
-    gateway.do(lambda: setattr(gateway.gateway.competition, "_pause", 0.2))
-    gateway.do(lambda: gateway.gateway.competition.on_message(756733))
-    simulator.control("error 10197 No market data during competing live session")
+    gateway.do(lambda: setattr(gateway.gateway.competition, "_pause", 0.5))
+    spy = Instrument.objects.get(symbol="SPY", sec_type="STK").con_id
+    simulator.control("fail reqMktData 10197 2")
+    answer = broker.ask(RequestKind.QUOTES, {"con_ids": [spy]})
+    assert isinstance(answer, Known) and "10197" in answer.value[0]["note"]
     row = gateway.wait_state(SessionState.COMPETING_SESSION)
     assert "10197" in row.reason and "Log the other session" in row.reason
+    gateway.wait_ready()
+
+
+def test_competing_session_without_a_contract_blocks(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    simulator.control("error 10197 No market data during competing live session")
+    gateway.wait_state(SessionState.COMPETING_SESSION)
+
+
+def test_gateway_that_lost_its_lock_to_another_gives_up(simulator: SimulatorProcess) -> None:
+    gateway = RunningGateway(config_for(simulator.port))
+    gateway.start()
+    try:
+        gateway.wait_ready()
+        with psycopg.connect(conninfo(), autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", other.execute(LOCK_HOLDER).fetchone())
+            wait_for(lambda: other.execute("SELECT pg_try_advisory_lock(%s)", [lock.KEY]).fetchone() == (True,))
+            wait_for(lambda: gateway.error, seconds=15)
+            assert isinstance(gateway.error, SecondGatewayError)
+            assert GatewaySession.objects.get().state == SessionState.DISCONNECTED
+    finally:
+        gateway.stop()
+
+
+def test_gateway_takes_its_lost_lock_again(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    with psycopg.connect(conninfo(), autocommit=True) as other:
+        before = other.execute(LOCK_HOLDER).fetchone()
+        other.execute("SELECT pg_terminate_backend(%s)", before)
+        wait_for(lambda: other.execute(LOCK_HOLDER).fetchone() not in (None, before))
+    assert gateway.error is None
+    gateway.wait_ready()
 
 
 @pytest.mark.mission(99)
