@@ -7,7 +7,6 @@ TradeOpsError
     │   └── ClientIdInUseError
     ├── AnswerError           the broker refused to answer this question
     │   └── PacingError       the broker would refuse it now; later it may not
-    ├── IncompleteError       a part of the broker's picture is missing: nothing may be concluded from the rest
     ├── SecondGatewayError    another gateway runs against this database
     └── UnlockError           a person must mend the request to unlock or lock live trading
 """
@@ -42,10 +41,6 @@ class AnswerError(BrokerError):
 
 
 class PacingError(AnswerError):
-    pass
-
-
-class IncompleteError(BrokerError):
     pass
 
 

@@ -13,6 +13,7 @@ from ib_async import IB
 
 from apps.broker.choices import TradingMode
 from apps.broker.config import BrokerConfig
+from apps.broker.domain import client_ids
 from apps.broker.domain.codes import Meaning, rule_for
 from apps.broker.domain.mode import LIVE_PORTS, chosen_account
 from apps.broker.domain.restart_window import RestartWindow
@@ -98,7 +99,7 @@ class Gateway:
     async def run(self) -> None:
         """Raises SecondGatewayError when another gateway holds this database."""
         await self._acquire_lock()
-        logger.info("gateway for %s:%s, client id %s", self.config.host, self.config.port, self.config.client_id)
+        self._introduce()
         tasks = [asyncio.ensure_future(work) for work in self._work()]
         stopping = asyncio.ensure_future(self._stop.wait())
         try:
@@ -111,6 +112,13 @@ class Gateway:
             await self._say_goodbye()
         for task in done - {stopping}:
             task.result()
+
+    def _introduce(self) -> None:
+        ids = ", ".join(f"{name} {number}" for name, number in client_ids.registry(self.config).items())
+        logger.info("gateway for %s:%s; client ids: %s", self.config.host, self.config.port, ids)
+        for conflict in client_ids.conflicts(self.config):
+            level = logging.ERROR if conflict.serious else logging.INFO
+            logger.log(level, "%s %s", conflict.message, conflict.hint)
 
     def _work(self) -> list[Any]:
         return [

@@ -22,7 +22,10 @@ from apps.broker.gateway.pacing import Pacer
 
 logger = logging.getLogger(__name__)
 
+SYSTEM = -1
 LOGIN_SECONDS = 10.0
+# A connection that ends sooner was none: the pauses go on growing, though not for long where a login succeeds.
+STABLE_SECONDS, LONGEST_AFTER_LOGIN = 5.0, 2.0
 BEAT_SECONDS, BEAT_TIMEOUT, RETRY_SECONDS, FAILURES_ALLOWED = 5.0, 3.0, 1.0, 2
 # These errors are verdicts on a request, but the library takes them for warnings and would wait for ever.
 UNFINISHED_REQUESTS = frozenset({321, 434, 492})
@@ -74,18 +77,20 @@ class Link:
         while True:
             await self._before_login()
             try:
-                ib = await self._login()
+                ib, said = await self._login()
             except LoginError as error:
                 self._on_down(str(error))
                 await self._pause(backoff.next())
                 continue
-            backoff.reset()
+            begun = asyncio.get_running_loop().time()
             try:
-                reason = await self._live(ib)
+                reason = await self._live(ib, said)
             finally:
                 self._abandon(ib)
             self._on_down(reason)
-            await self._pause(backoff.next())
+            if asyncio.get_running_loop().time() - begun >= STABLE_SECONDS:
+                backoff.reset()
+            await self._pause(min(backoff.next(), LONGEST_AFTER_LOGIN))
 
     def hurry(self) -> None:
         """The broker is back, as another link has seen: try again now."""
@@ -101,7 +106,8 @@ class Link:
         self._close_reason = reason
         self._lost.set()
 
-    async def _login(self) -> IB:
+    async def _login(self) -> tuple[IB, list[tuple[int, str]]]:
+        """The connection and what the broker said on the way. Raises LoginError."""
         ib = new_ib()
         said: list[tuple[int, str]] = []
         failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -121,9 +127,7 @@ class Link:
         try:
             await asyncio.wait({login, failed}, timeout=2 * LOGIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if login.done() and login.exception() is None:
-                for code, text in said:
-                    self._on_message(-1, code, text)
-                return ib
+                return ib, said
             error = login.exception() if login.done() else None
             raise explain(error, said, host=self.host, port=self.port, client_id=self.client_id)
         except BaseException:
@@ -135,7 +139,7 @@ class Link:
             self._abandon(ib)
             raise
 
-    async def _live(self, ib: IB) -> str:
+    async def _live(self, ib: IB, said: list[tuple[int, str]]) -> str:
         """Until the connection is lost; returns why."""
         self._lost = asyncio.Event()
         self._close_reason = ""
@@ -147,6 +151,8 @@ class Link:
         if not ib.isConnected():
             return "the connection closed right after the login"
         self._on_connected(ib)
+        for code, text in said:
+            self._on_message(SYSTEM, code, text)
         beat = asyncio.ensure_future(self._beat())
         lost = asyncio.ensure_future(self._lost.wait())
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -85,7 +84,3 @@ def multiplier(value: str) -> Decimal:
 def decimal_text(value: Decimal | None) -> str | None:
     """Plain digits: 10 for the 10.0 of a float, never an exponent."""
     return None if value is None else f"{value.normalize():f}"
-
-
-def is_number(value: float | None) -> bool:
-    return value is not None and not math.isnan(value)

@@ -55,6 +55,8 @@ class SessionKeeper:
         self._notices: deque[Notice] = deque(maxlen=MOST_WAITING)
         self._noticed: dict[tuple[int, str], datetime] = {}
         self._wake = asyncio.Event()
+        # At once, or a gateway that was killed would still seem to be ready.
+        self._wake.set()
 
     @property
     def is_ready(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -73,7 +74,7 @@ def own_postgres(tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, Address]]:
     postgres = EmbeddedPostgres(tmp_path / "postgres", durable=False)
     process, address = postgres.start()
     try:
-        migrate = [str(ROOT / ".venv" / "bin" / "python"), str(ROOT / "manage.py"), "migrate", "--no-input"]
+        migrate = [sys.executable, str(ROOT / "manage.py"), "migrate", "--no-input"]
         subprocess.run(migrate, env=environment(1, database=address.dsn()), capture_output=True, check=True)
         yield postgres, address
     finally:

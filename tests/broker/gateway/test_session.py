@@ -245,7 +245,7 @@ def test_margin_warning_is_an_error_in_the_journal(simulator: SimulatorProcess, 
 
 
 def test_reconnects_leave_one_handler(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
-    for round in range(10):
+    for round in range(8):
         simulator.control("drop all")
         wait_for(lambda round=round: GatewaySession.objects.get().epoch >= round + 2, seconds=15)
         gateway.wait_ready(seconds=15)
