@@ -24,7 +24,8 @@ from apps.broker.gateway.quotes import PATIENCE_SECONDS, hint, quote_of
 from apps.broker.gateway.rows import InstrumentRow
 
 LOOK_SECONDS = 0.5
-TELL_SECONDS = 1.0
+# No price is told more often than once a second, the first after a pause soon.
+GLANCE_SECONDS, TELL_SECONDS = 0.1, 1.0
 # A permission may be bought meanwhile.
 ASK_LIVE_AGAIN_SECONDS = 300.0
 PAUSES = {
@@ -85,11 +86,11 @@ class PositionPrices:
 
     async def _tell(self) -> None:
         while True:
-            await asyncio.sleep(TELL_SECONDS)
             picture = self._picture()
             moved = {con_id for con_id, held in self._held.items() if self._has_moved(con_id, held)}
             if picture is not None and moved:
                 picture.reprice(moved)
+            await asyncio.sleep(TELL_SECONDS if moved else GLANCE_SECONDS)
 
     # which
 
