@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from ib_async import IB, StartupFetchNONE
 
 from apps.broker.config import DOCTOR_CLIENT_ID, BrokerConfig
+from apps.broker.domain.mode import Login, chosen_account, refusal
 from apps.broker.exceptions import BrokerError
 
 TIMEOUT = 8.0
@@ -21,28 +22,38 @@ class ProbeError(BrokerError):
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    accounts: tuple[str, ...]
+    """`refusal`: why this login may not be used with these settings, empty when it may."""
+
+    account: str
+    refusal: str
     server_version: int
     broker_time: datetime
 
 
-def probe(config: BrokerConfig) -> ProbeResult:
-    """Connect with the doctor's own client id, read accounts and time, leave.
+def probe(config: BrokerConfig, *, unlocked: bool) -> ProbeResult:
+    """Connect with the doctor's own client id, read accounts and time, leave. `unlocked`: live trading is.
 
     Raises ProbeError when nothing listens, nobody is logged in, or the answer does not come within 8 s.
     """
     logging.getLogger("ib_async").setLevel(logging.CRITICAL)
-    return asyncio.run(_probe(config))
+    return asyncio.run(_probe(config, unlocked))
 
 
-async def _probe(config: BrokerConfig) -> ProbeResult:
+async def _probe(config: BrokerConfig, unlocked: bool) -> ProbeResult:
     where = f"{config.host}:{config.port}"
     ib = IB()
     ib.RaiseRequestErrors = True
     try:
         await ib.connectAsync(config.host, config.port, DOCTOR_CLIENT_ID, timeout=TIMEOUT, fetchFields=StartupFetchNONE)
         broker_time = await asyncio.wait_for(ib.reqCurrentTimeAsync(), TIMEOUT)
-        return ProbeResult(tuple(ib.managedAccounts()), ib.client.serverVersion(), broker_time.astimezone(UTC))
+        accounts = ib.managedAccounts()
+        login = Login(config.paper_trading, config.port, config.account, accounts, unlocked)
+        return ProbeResult(
+            account=chosen_account(config.account, accounts),
+            refusal=refusal(login),
+            server_version=ib.client.serverVersion(),
+            broker_time=broker_time.astimezone(UTC),
+        )
     except ConnectionRefusedError:
         raise ProbeError(
             f"Failed to connect to IBKR: nothing listens at {where}. Start TWS or IB Gateway with the API enabled, "
@@ -50,8 +61,8 @@ async def _probe(config: BrokerConfig) -> ProbeResult:
         ) from None
     except (TimeoutError, ConnectionError, OSError) as error:
         raise ProbeError(
-            f"Failed to connect to IBKR at {where}: {str(error) or 'no answer within 8 s'}. Something listens, but nobody "
-            f"is logged in, the API is disabled, or client id {DOCTOR_CLIENT_ID} is taken."
+            f"Failed to connect to IBKR at {where}: {str(error) or 'no answer within 8 s'}. Something listens, but "
+            f"nobody is logged in, the API is disabled, or client id {DOCTOR_CLIENT_ID} is taken."
         ) from None
     finally:
         ib.disconnect()

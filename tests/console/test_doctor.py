@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.conf import settings
+from pytest_django.fixtures import Settings
 
 from apps.broker.simulator.testing import ROOT, SimulatorProcess
 from apps.console.doctor import broker, machine
@@ -52,7 +52,8 @@ def test_unreachable_gateway_names_the_address_and_the_settings() -> None:
 
 
 @pytest.mark.mission(62)
-def test_reachable_gateway_is_reported_with_account_and_clock() -> None:
+@pytest.mark.django_db
+def test_reachable_gateway_is_reported_with_account_and_clock(settings: Settings) -> None:
     with SimulatorProcess(tick_interval=0.25) as simulator:
         config = dataclasses.replace(settings.BROKER, port=simulator.port)
         checks = {check.name: check for check in broker.check_broker(config)}
@@ -62,7 +63,8 @@ def test_reachable_gateway_is_reported_with_account_and_clock() -> None:
 
 
 @pytest.mark.mission(199)
-def test_live_account_under_a_paper_setting_fails() -> None:
+@pytest.mark.django_db
+def test_live_account_under_a_paper_setting_fails(settings: Settings) -> None:
     with SimulatorProcess("--accounts", "U7654321", tick_interval=0.25) as simulator:
         config = dataclasses.replace(settings.BROKER, port=simulator.port)
         checks = {check.name: check for check in broker.check_broker(config)}
@@ -70,7 +72,8 @@ def test_live_account_under_a_paper_setting_fails() -> None:
     assert "U7654321 is a live account" in checks["account, mode"].remedy
 
 
-def test_gateway_that_nobody_has_logged_in_to_is_told_apart() -> None:
+@pytest.mark.django_db
+def test_gateway_that_nobody_has_logged_in_to_is_told_apart(settings: Settings) -> None:
     with SimulatorProcess(tick_interval=0) as simulator:
         simulator.control("accept-close on")
         config = dataclasses.replace(settings.BROKER, port=simulator.port)
@@ -80,9 +83,10 @@ def test_gateway_that_nobody_has_logged_in_to_is_told_apart() -> None:
 
 
 @pytest.mark.mission(99)
-def test_client_id_of_another_system_fails() -> None:
-    config = dataclasses.replace(settings.BROKER, port=1, client_id=10)
-    checks = {check.name: check for check in broker.check_broker(config)}
+@pytest.mark.django_db
+def test_client_id_of_another_system_fails(settings: Settings) -> None:
+    settings.BROKER = dataclasses.replace(settings.BROKER, port=1, client_id=10)
+    checks = {check.name: check for check in broker.check_broker(settings.BROKER)}
     assert checks["client ids"].verdict is Verdict.FAIL
     assert "IBKR_CLIENT_ID" in checks["client ids"].remedy
 

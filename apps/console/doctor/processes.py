@@ -18,7 +18,7 @@ def check_processes() -> Iterator[Check]:
 
 def _check_gateway() -> Check:
     session = broker.session(now=clock.now())
-    if not session.running:
+    if session.is_stale:
         return fail("gateway", session.reason, "Start the platform with `manage.py up`, or `manage.py gateway`.")
     detail = f"{session.state}{': ' + session.reason if session.reason else ''}"
     return ok("gateway", detail) if session.is_ready else warn("gateway", detail, "See the runbook, session states.")
