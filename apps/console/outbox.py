@@ -49,7 +49,7 @@ class Outbox:
             self._waiting.cancel()
 
     def _send_now(self, text: str) -> None:
-        sending = self._send({"type": "websocket.send", "text": text}).__await__()
+        sending = self._send(message_of(text)).__await__()
         try:
             blocker = sending.send(None)
         except StopIteration:
@@ -65,7 +65,7 @@ class Outbox:
             while self._queue and not self._closed:
                 _replaces, text = self._queue.popleft()
                 self._queued_characters -= len(text)
-                await self._send({"type": "websocket.send", "text": text})
+                await self._send(message_of(text))
         except Exception:
             self._leave()
         finally:
@@ -92,6 +92,17 @@ class Outbox:
         if not self._closed:
             self._closed = True
             self._on_gone()
+
+
+_latest: Message = {"text": None}
+
+
+def message_of(text: str) -> Message:
+    """One message for all clients that are sent the same text."""
+    global _latest
+    if _latest["text"] is not text:
+        _latest = {"type": "websocket.send", "text": text}
+    return _latest
 
 
 @types.coroutine

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from django.db.models import DateTimeField, F, Func, Value
 
 from apps.broker import selectors as broker
+from apps.broker.choices import PriceSource
 from apps.broker.models import Account, AccountPnl, AccountValue, BrokerOrder, EquityPoint, Instrument, Position
 from apps.console.selectors.jobs import jobs_section
 from apps.console.selectors.session import session_view
@@ -18,10 +19,28 @@ from tradeops.lib.known import Known, Unknown
 
 T = TypeVar("T")
 
-# What a number may be old before it is shown as stale. The broker restates accounts and prices every 3 minutes.
+# What a number may be old before it is shown as stale. The broker restates account and portfolio every 3 minutes,
+# the market's prices are at most 5 seconds behind.
 ACCOUNT_STALE_SECONDS = 240
-PRICE_STALE_SECONDS = 240
+PORTFOLIO_STALE_SECONDS = 200
+PRICE_STALE_SECONDS = 15
 CHART_STEP = "2 minutes"
+
+SOURCE_WORDS: dict[str, str] = {PriceSource.DELAYED_LAST: "delayed"}
+RIGHTS = {"C": "call", "P": "put"}
+KINDS = {
+    "STK": "stock",
+    "IND": "index",
+    "CASH": "currency",
+    "OPT": "option",
+    "FUT": "future",
+    "FOP": "option",
+    "FUND": "fund",
+    "BOND": "bond",
+    "WAR": "warrant",
+    "CMDTY": "commodity",
+    "CRYPTO": "crypto",
+}
 
 TAGS = {"net_liquidation": "NetLiquidation", "cash": "TotalCashValue"}
 
@@ -80,7 +99,7 @@ def decimal_of(text: str) -> Decimal | None:
 
 
 def positions_section(now: datetime) -> dict[str, Any]:
-    return {"stale_after": PRICE_STALE_SECONDS, **believed(broker.positions(), position_row)}
+    return believed(broker.positions(), position_row)
 
 
 def believed(answer: Known[list[T]] | Unknown, row: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
@@ -91,19 +110,21 @@ def believed(answer: Known[list[T]] | Unknown, row: Callable[[T], dict[str, Any]
 
 
 def position_row(position: Position) -> dict[str, Any]:
+    source = position.price_source
     return {
         "account": position.account.code,
         "con_id": position.instrument.con_id,
         "name": instrument_name(position.instrument),
-        "kind": position.instrument.sec_type,
+        "kind": instrument_kind(position.instrument),
         "currency": position.instrument.currency,
         "quantity": position.quantity,
         "average_cost": position.average_cost,
         "price": position.market_price,
-        "price_source": "broker" if position.market_price is not None else None,
+        "price_source": SOURCE_WORDS.get(source, source) or None,
         "value": position.market_value,
         "unrealized_pnl": position.unrealized_pnl,
         "priced_at": position.priced_at,
+        "stale_after": PORTFOLIO_STALE_SECONDS if source == PriceSource.PORTFOLIO else PRICE_STALE_SECONDS,
         "as_of": position.as_of,
     }
 
@@ -112,8 +133,12 @@ def instrument_name(instrument: Instrument) -> str:
     """Options by what they are: the exchange's code is for machines."""
     if instrument.strike is None or instrument.expires_on is None:
         return instrument.symbol
-    right = {"C": "call", "P": "put"}.get(instrument.right, "")
+    right = RIGHTS.get(instrument.right, "")
     return f"{instrument.symbol} {instrument.expires_on:%d %b %Y} {instrument.strike.normalize():f} {right}".strip()
+
+
+def instrument_kind(instrument: Instrument) -> str:
+    return RIGHTS.get(instrument.right) or KINDS.get(instrument.sec_type, instrument.sec_type.lower())
 
 
 def orders_section(now: datetime) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.module_loading import import_string
 
 from apps.console.exceptions import PortTaken
-from apps.console.vitals import vitals
 
 
 class Command(BaseCommand):
@@ -27,6 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Twisted chooses its reactor at import: nothing else of manage.py may.
+        from apps.console.asgi import begin
         from apps.console.server import open_port, serve
 
         try:
@@ -41,5 +41,5 @@ class Command(BaseCommand):
             import_string(settings.ASGI_APPLICATION),
             listener,
             behind_proxy=options["behind_proxy"],
-            on_start=vitals.start,
+            on_start=begin,
         )
