@@ -39,7 +39,7 @@ function draw(series) {
     cursor: { y: false },
     scales: { y: { range: (_, low, high) => padded(Math.min(low, 0), Math.max(high, 0)) } },
     axes: [
-      { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => timeLabel(tick, ticks)) },
+      { ...axis, size: 32, space: 80, values: (_, ticks) => ticks.map((tick) => timeLabel(tick, ticks)) },
       { ...axis, size: 76, values: (_, ticks) => ticks.map((tick) => money(tick).replace(/\.00$/, "")) },
     ],
     series: [{}, { stroke: () => colour("--calm"), width: 2, fill: () => colour("--calm-soft"), fillTo: 0, points: { show: false } }],

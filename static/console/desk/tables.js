@@ -24,16 +24,21 @@ function named(cell, name, below) {
 }
 
 function aged(cell, iso, oldAfter) {
-  fill(cell, String(iso), () => [ageElement(iso, oldAfter)]);
+  fill(cell, `${iso}|${oldAfter}`, () => [ageElement(iso, oldAfter)]);
 }
 
-const positionCells = (staleAfter, manyAccounts) => [
-  { label: "Instrument", fill: (cell, row) => named(cell, row.name, manyAccounts ? `${row.kind}, ${row.account}` : row.kind) },
+// The name of an option ends with put or call already.
+function kindAndAccount(row, manyAccounts) {
+  return [row.name.endsWith(` ${row.kind}`) ? "" : row.kind, manyAccounts ? row.account : ""].filter(Boolean).join(", ");
+}
+
+const positionCells = (manyAccounts) => [
+  { label: "Instrument", fill: (cell, row) => named(cell, row.name, kindAndAccount(row, manyAccounts)) },
   { label: "Quantity", className: "right", fill: (cell, row) => figure(cell, quantity(row.quantity), row.quantity) },
   { label: "Price", className: "right", fill: (cell, row) => figure(cell, price(row.price), row.price, row.price === null ? "" : `${row.currency}, ${row.price_source ?? "source unknown"}`) },
   { label: "Value", className: "right", fill: (cell, row) => figure(cell, money(row.value), row.value, row.value === null ? "" : row.currency) },
   { label: "Unrealized P&L", className: "right", fill: (cell, row) => figure(cell, signedMoney(row.unrealized_pnl), row.unrealized_pnl, row.unrealized_pnl === null ? "" : row.currency, true) },
-  { label: "Price as of", className: "right", fill: (cell, row) => aged(cell, row.priced_at, staleAfter) },
+  { label: "Price as of", className: "right", fill: (cell, row) => aged(cell, row.priced_at, row.stale_after) },
 ];
 
 const orderCells = [
@@ -107,7 +112,7 @@ function brokerTable(id, { rows, unknown }, key, cells, session, emptyText) {
 
 export function showPositions(data, session) {
   const manyAccounts = new Set(data.rows.map((row) => row.account)).size > 1;
-  const cells = positionCells(data.stale_after, manyAccounts);
+  const cells = positionCells(manyAccounts);
   brokerTable("positions", data, (row) => `${row.account}/${row.con_id}`, cells, session, "No open positions. What the account holds appears here as soon as the broker reports it.");
 }
 
