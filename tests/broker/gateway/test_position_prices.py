@@ -187,7 +187,7 @@ def test_requests_come_first_when_lines_are_scarce() -> None:
     with SimulatorProcess("--lines", "4") as simulator, running(simulator, market_data_lines=4) as gateway:
         wait_for(lambda: len(held_lines(gateway)) == 1)
         wait_for_sources("market", "portfolio")
-        largest = max(Position.objects.all(), key=lambda row: abs(row.market_value or 0))
+        largest = max(Position.objects.all(), key=lambda row: Decimal(abs(row.market_value or 0)))
         assert held_lines(gateway) == {largest.instrument.con_id} and largest.price_source == "market"
         wanted = options("SPY", 10)
         begun = time.monotonic()

@@ -15,7 +15,7 @@ from django.db import transaction
 from apps.broker import services as broker
 from apps.broker.choices import RequestKind, RequestState, SessionState
 from apps.broker.gateway.history_pacing import Question
-from apps.broker.models import Request
+from apps.broker.models import Account, EquityPoint, Request
 from apps.broker.selectors import GATEWAY_NOT_RUNNING
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.running import ACCOUNT, RunningGateway, running, wait_for
@@ -23,6 +23,9 @@ from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+# Each has a line of its own while the gateway runs.
+OPENING_POSITIONS = 10
 
 
 @pytest.fixture
@@ -82,11 +85,11 @@ def test_option_quote_has_greeks(gateway: RunningGateway) -> None:
 
 @pytest.mark.mission(36)
 def test_delayed_data_is_used_and_named_with_a_hint(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
-    spy, qqq = con_id("SPY"), con_id("QQQ")
-    simulator.control("entitle delayed SPY")
-    rows = {row["symbol"]: row for row in known(RequestKind.QUOTES, {"con_ids": [spy, qqq]})}
-    assert (rows["SPY"]["price_source"], rows["SPY"]["market_data_type"]) == ("delayed", 3)
-    assert "subscribe" in str(rows["SPY"]["note"]) and "354" in str(rows["SPY"]["note"])
+    iwm, qqq = con_id("IWM"), con_id("QQQ")
+    simulator.control("entitle delayed IWM")
+    rows = {row["symbol"]: row for row in known(RequestKind.QUOTES, {"con_ids": [iwm, qqq]})}
+    assert (rows["IWM"]["price_source"], rows["IWM"]["market_data_type"]) == ("delayed", 3)
+    assert "subscribe" in str(rows["IWM"]["note"]) and "354" in str(rows["IWM"]["note"])
     assert (rows["QQQ"]["price_source"], rows["QQQ"]["note"]) == ("market", "")
 
 
@@ -94,22 +97,23 @@ def test_delayed_data_is_used_and_named_with_a_hint(simulator: SimulatorProcess,
 def test_without_any_permission_there_is_no_price_but_a_hint(
     simulator: SimulatorProcess, gateway: RunningGateway
 ) -> None:
-    spy = con_id("SPY")
+    iwm = con_id("IWM")
     simulator.control("entitle none")
-    [quote] = known(RequestKind.QUOTES, {"con_ids": [spy]})
+    [quote] = known(RequestKind.QUOTES, {"con_ids": [iwm]})
     assert (quote["price"], quote["price_source"], quote["market_data_type"]) == (None, None, None)
-    assert "No live market data permission for SPY" in str(quote["note"])
+    assert "No live market data permission for IWM" in str(quote["note"])
     simulator.control("entitle live")
-    [quote] = known(RequestKind.QUOTES, {"con_ids": [spy]})
+    [quote] = known(RequestKind.QUOTES, {"con_ids": [iwm]})
     assert quote["price_source"] == "market"
 
 
 def test_lines_are_given_back_whatever_happened(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
-    spy = con_id("SPY")
-    simulator.control("entitle delayed SPY")
-    known(RequestKind.QUOTES, {"con_ids": [spy, con_id("QQQ"), 999_999_999]})
-    wait_for(lambda: gateway.do(lambda: gateway.gateway.lines.in_use) == 0)
-    wait_for(lambda: simulator.control("status")["lines"] == 0)
+    wait_for(lambda: gateway.do(lambda: gateway.gateway.lines.in_use) == OPENING_POSITIONS)
+    iwm = con_id("IWM")
+    simulator.control("entitle delayed IWM")
+    known(RequestKind.QUOTES, {"con_ids": [iwm, con_id("QQQ"), 999_999_999]})
+    wait_for(lambda: gateway.do(lambda: gateway.gateway.lines.in_use) == OPENING_POSITIONS)
+    wait_for(lambda: simulator.control("status")["lines"] == OPENING_POSITIONS)
 
 
 def test_unknown_contract_has_no_price_and_says_so(gateway: RunningGateway) -> None:
@@ -136,7 +140,8 @@ def test_line_budget_is_never_exceeded() -> None:
         assert [row["con_id"] for row in rows] == wanted
         assert all(row["price"] for row in rows) and not any("101" in str(row["note"]) for row in rows)
         assert gateway.do(lambda: gateway.gateway.lines.most_used) <= 7
-        wait_for(lambda: simulator.control("status")["lines"] == 0)
+        kept = gateway.gateway.lines.most_kept
+        wait_for(lambda: simulator.control("status")["lines"] == kept)
 
 
 def test_account_summary_is_read_and_cancelled(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
@@ -306,6 +311,11 @@ def test_expired_request_is_given_up(gateway: RunningGateway) -> None:
     )
     wait_for(lambda: Request.objects.get(id=late.id).state == RequestState.UNKNOWN)
     assert "timed out" in Request.objects.get(id=late.id).reason
+    account = Account.objects.get()
+    EquityPoint.objects.create(
+        account=account, at=clock.now() - timedelta(days=15), currency="USD", net_liquidation=1_000_000
+    )
     gateway.do(lambda: setattr(gateway.gateway.desk, "_pruned_at", None))
     wait_for(lambda: not Request.objects.filter(id=old.id).exists())
+    wait_for(lambda: not EquityPoint.objects.filter(at__lt=clock.now() - timedelta(days=14)).exists())
     assert Request.objects.filter(id=late.id).exists()
