@@ -38,6 +38,21 @@ def test_silent_gateway_is_503(alive: None) -> None:
     assert (answer.status_code, answer.content) == (503, b"the gateway's heartbeat is stale")
 
 
+@pytest.mark.parametrize("state", ["disconnected", "broker-lost", "refused"])
+def test_broker_away_for_more_than_five_minutes_is_503(alive: None, state: str) -> None:
+    since = clock.now() - timedelta(minutes=6)
+    GatewaySession.objects.update(state=state, state_since=since)
+    answer = Client().get("/health")
+    assert answer.status_code == 503
+    assert answer.content.decode() == f"no broker session since {since:%Y-%m-%d %H:%M} UTC"
+
+
+@pytest.mark.parametrize(("state", "minutes"), [("disconnected", 4), ("planned-restart", 20)])
+def test_expected_absence_of_the_broker_is_no_illness(alive: None, state: str, minutes: int) -> None:
+    GatewaySession.objects.update(state=state, state_since=clock.now() - timedelta(minutes=minutes))
+    assert Client().get("/health").status_code == 200
+
+
 def test_dead_worker_is_503(alive: None) -> None:
     WorkerHeartbeat.objects.update(heartbeat_at=clock.now() - timedelta(seconds=60))
     assert b"heartbeat is stale" in Client().get("/health").content

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import DatabaseError
 
 from apps.broker.exceptions import BrokerError
-from apps.broker.gateway import request_rows
+from apps.broker.gateway import equity, request_rows
 from apps.broker.gateway.answers import Answers
 from apps.broker.gateway.request_rows import Claimed
 from tradeops.lib import clock, crossing
@@ -70,6 +70,7 @@ class Desk:
         now = asyncio.get_running_loop().time()
         if self._pruned_at is None or now - self._pruned_at > PRUNE_SECONDS:
             await crossing.in_database(request_rows.prune)
+            await crossing.in_database(equity.prune)
             self._pruned_at = now
 
     def _done(self, request_id: UUID) -> None:

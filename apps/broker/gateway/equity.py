@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from apps.broker.gateway import parsing
 from apps.broker.gateway.picture import Picture
@@ -10,9 +11,11 @@ from apps.broker.gateway.rows import EquityRow
 from apps.broker.gateway.session_keeper import SessionKeeper
 from apps.broker.gateway.synchroniser import Synchroniser
 from apps.broker.gateway.writer import MirrorWriter
+from apps.broker.models import EquityPoint
 from tradeops.lib import clock
 
 SAMPLE_SECONDS = 5.0
+KEEP = timedelta(days=14)
 
 
 class EquitySampler:
@@ -51,3 +54,8 @@ def equity_of(picture: Picture, account: str) -> EquityRow | None:
         cash=parsing.number(cash.value) if cash else None,
         daily_pnl=pnl.daily if pnl else None,
     )
+
+
+def prune() -> int:
+    """Forget samples older than two weeks: the daily snapshots keep the history. Returns how many."""
+    return EquityPoint.objects.filter(at__lt=clock.now() - KEEP).delete()[0]
