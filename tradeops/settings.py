@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "apps.jobs",
     "apps.broker",
     "apps.snapshots",
+    "apps.strategies",
     "apps.console",
 ]
 

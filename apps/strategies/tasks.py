@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+from apps.jobs.context import JobContext
+from apps.jobs.registry import job
+from apps.strategies import services
+from apps.strategies.rebalancing import store_recommendation
+from apps.strategies.services.advice import trades_recommended
+
+
+@job(
+    name="weekly_rebalance",
+    title="Momentum signal and rebalance advice",
+    aliases=("rebalance",),
+    cron="0 20 * * 0",
+    time_zone="UTC",
+    timeout=240,
+)
+def weekly_rebalance(context: JobContext) -> dict[str, Any]:
+    """Ranks the sector funds and says what to trade before Monday. Sends no orders."""
+    recommendation = services.recommend_trades(now=context.now, progress=context.progress)
+    for warning in recommendation.warnings:
+        context.log(warning)
+    stored = store_recommendation(recommendation=recommendation, job_run=context.run.pk)
+    return {
+        "message": trades_recommended(stored.buy_count + stored.sell_count),
+        "advice": stored.pk,
+        "signal": stored.signal_id,
+        "signal_date": stored.signal.signal_date.isoformat(),
+        "selected": [fund.symbol for fund in recommendation.computed.signal.selected],
+        "buys": stored.buy_count,
+        "sells": stored.sell_count,
+        "net_cash_flow": f"{stored.net_cash_flow:.2f} {stored.currency}",
+    }
+
+
+@job(name="monthly_signal", title="Momentum signal", aliases=("signal",), timeout=240)
+def monthly_signal(context: JobContext) -> dict[str, Any]:
+    """The ranking alone, for whoever schedules it; the weekly job makes its own."""
+    computed = services.compute_signal(now=context.now, progress=context.progress)
+    stored = services.store_signal(computed=computed, job_run=context.run.pk)
+    return {
+        "signal": stored.pk,
+        "signal_date": stored.signal_date.isoformat(),
+        "selected": [fund.symbol for fund in computed.signal.selected],
+    }

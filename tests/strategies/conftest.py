@@ -1,0 +1,3 @@
+from tests.snapshots.conftest import desk, simulator
+
+__all__ = ["desk", "simulator"]
