@@ -13,12 +13,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import psutil
 import psycopg
+
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parent.parent
 T = TypeVar("T")
@@ -40,17 +42,6 @@ def free_ports(count: int) -> list[int]:
     finally:
         for probe in sockets:
             probe.close()
-
-
-def wait_for(condition: Callable[[], T], *, seconds: float, what: str) -> T:
-    """The condition's first true value; AssertionError naming `what` when none came in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds:g} s: {what}")
 
 
 class Platform:

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_desk import keep_picture
-from tests.platform import Platform, wait_for
+from tests.platform import Platform
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 

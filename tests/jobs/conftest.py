@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,21 +15,11 @@ from django.db import connection
 
 from apps.jobs import registry, services
 from apps.jobs.models import JobRun, WorkerHeartbeat
+from tests.waiting import wait_for
 from tradeops.lib import clock
 
 ROOT = Path(__file__).parent.parent.parent
 T = TypeVar("T")
-
-
-def wait_for(condition: Callable[[], T], *, seconds: float = 40, what: str = "") -> T:
-    """The condition's first true value."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what or condition}")
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from apps.jobs.exceptions import InvalidJob, LeaseLost, UnknownJob
 from apps.jobs.lease import LeaseKeeper
 from apps.jobs.models import JobRun
 from apps.jobs.registry import Job
-from tests.jobs.conftest import ask_for, wait_for
+from tests.jobs.conftest import ask_for
+from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.lib.listen import conninfo
 

@@ -13,7 +13,8 @@ from apps.jobs import queue, selectors
 from apps.jobs.choices import RunState
 from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
 from apps.journal.models import Event
-from tests.jobs.conftest import Workers, ask_for, wait_for, wait_for_state
+from tests.jobs.conftest import Workers, ask_for, wait_for_state
+from tests.waiting import wait_for
 from tradeops.lib import clock
 
 

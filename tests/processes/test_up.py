@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.platform import PROGRAMS, ROOT, Platform, wait_for
+from tests.platform import PROGRAMS, ROOT, Platform
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.timeout(240)]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,19 +15,10 @@ from django.db import connection
 from apps.broker.choices import SessionState
 from apps.broker.models import GatewaySession
 from apps.broker.simulator.testing import SimulatorProcess
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 T = TypeVar("T")
-
-
-def wait_for(condition: Callable[[], T], *, seconds: float = 60, what: str = "") -> T:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what}")
 
 
 class Desk:

@@ -13,7 +13,8 @@ from ib_async import IB, Contract, MarketOrder
 from apps.jobs.models import JobRun, WorkerHeartbeat
 from apps.journal.models import Event
 from apps.snapshots.models import PortfolioSnapshot
-from tests.snapshots.conftest import Desk, wait_for
+from tests.snapshots.conftest import Desk
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(240)
 STERLING_SXLK = 205116901

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import time as time_of_day
@@ -18,6 +17,7 @@ from apps.broker.config import BrokerConfig
 from apps.broker.gateway.gateway import Gateway
 from apps.broker.models import BrokerOrder, Execution, GatewaySession, Position
 from apps.broker.simulator.testing import SimulatorProcess
+from tests.waiting import wait_for
 from tradeops.lib import crossing
 
 ACCOUNT = "DU1234567"
@@ -37,15 +37,6 @@ def config_for(port: int, **changes: Any) -> BrokerConfig:
         "simulated": True,
     }
     return BrokerConfig(**(values | changes))
-
-
-def wait_for(look: Callable[[], T], *, seconds: float = 10.0, what: str = "") -> T:
-    """The first true value of `look`. AssertionError tells the last one."""
-    deadline = time.monotonic() + seconds
-    while not (value := look()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what or look}: {value!r}"
-        time.sleep(0.01)
-    return value
 
 
 class RunningGateway:

@@ -18,7 +18,8 @@ from apps.broker.models import LiveUnlock
 from apps.broker.services import revoke_live, unlock_live
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.journal.models import Event
-from tests.broker.gateway.running import running, wait_for
+from tests.broker.gateway.running import running
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -21,7 +21,8 @@ from apps.broker.models import (
     Position,
 )
 from apps.broker.simulator.testing import SimulatorProcess
-from tests.broker.gateway.running import ACCOUNT, RunningGateway, running, wait_for, wait_until_tables_agree
+from tests.broker.gateway.running import ACCOUNT, RunningGateway, running, wait_until_tables_agree
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,7 +15,8 @@ from apps.broker.choices import RequestKind, SessionState
 from apps.broker.models import Position
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.processes import gateway_process
-from tests.broker.gateway.running import RunningGateway, running, wait_for
+from tests.broker.gateway.running import RunningGateway, running
+from tests.waiting import wait_for
 from tradeops.lib.known import Known
 
 pytestmark = pytest.mark.django_db(transaction=True)

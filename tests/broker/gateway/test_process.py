@@ -19,7 +19,8 @@ from apps.broker.models import GatewaySession, Request
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.journal.models import Event
 from tests.broker.gateway.processes import ROOT, environment, gateway_process
-from tests.broker.gateway.running import running, true_executions, wait_for, wait_until_tables_agree
+from tests.broker.gateway.running import running, true_executions, wait_until_tables_agree
+from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.processes.postgres import Address, EmbeddedPostgres
 

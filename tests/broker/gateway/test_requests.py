@@ -18,7 +18,8 @@ from apps.broker.gateway.history_pacing import Question
 from apps.broker.models import Account, EquityPoint, Request
 from apps.broker.selectors import GATEWAY_NOT_RUNNING
 from apps.broker.simulator.testing import SimulatorProcess
-from tests.broker.gateway.running import ACCOUNT, RunningGateway, running, wait_for
+from tests.broker.gateway.running import ACCOUNT, RunningGateway, running
+from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
 
