@@ -197,7 +197,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "TradeOps",
-    "DESCRIPTION": "Automated trading operations at Interactive Brokers.",
+    "DESCRIPTION": "Automated trading operations at Interactive Brokers. Events as they happen: GET /api/events/stream "
+    "(server-sent events; after_id or Last-Event-ID to resume).",
     "VERSION": "0.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
