@@ -96,11 +96,18 @@ class Hub:
         while True:
             await self._news.wait()
             self._news.clear()
-            if self.last_number is None:
-                self.last_number = await in_database(journal.last_number)
-                self._ready.set()
-            while await self._publish_page(self.last_number) == PAGE:
-                pass
+            try:
+                await self._publish_news()
+            except Exception:
+                self._news.set()  # still unread
+                raise
+
+    async def _publish_news(self) -> None:
+        if self.last_number is None:
+            self.last_number = await in_database(journal.last_number)
+            self._ready.set()
+        while await self._publish_page(self.last_number) == PAGE:
+            pass
 
     async def _publish_page(self, after: int) -> int:
         events = await in_database(read_events, after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket as sockets
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from apps.console import tokens
 from apps.journal import selectors
 from apps.journal import services as journal
 from apps.journal.choices import Level
+from tests.console.test_websocket import drain, resident_megabytes
 from tests.console.web_process import WebProcess, read_events, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -177,3 +179,33 @@ def test_event_arrives_soon(web: WebProcess, token: str) -> None:
 def test_health_stays_quick_while_streams_are_open(web: WebProcess, token: str) -> None:
     with web.stream(STREAM, token), web.stream(STREAM, token):
         wait_until(lambda: web.get("/health").status in (200, 503), seconds=2)
+
+
+def test_reader_that_stops_is_cut_off_and_costs_no_memory(web: WebProcess, token: str) -> None:
+    after = selectors.last_number()
+    raw = sockets.socket()
+    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", web.port))
+    raw.sendall(
+        f"GET {STREAM}?after_id={after} HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\n"
+        f"Authorization: Bearer {token}\r\n\r\n".encode()
+    )
+    assert raw.recv(64).startswith(b"HTTP/1.1 200")
+    before = resident_megabytes(web.process.pid)
+    writer = threading.Thread(target=write_long_events, args=[6000])
+    with web.stream(f"{STREAM}?after_id={after}", token) as reader:
+        writer.start()
+        assert read_events(reader, 6000, seconds=60)[-1]["message"].startswith("5999 ")
+        writer.join()
+        grown = resident_megabytes(web.process.pid) - before
+    raw.settimeout(15)
+    received = drain(raw)
+    raw.close()
+    assert received < 11_000_000, "the stalled client was served everything: it was never cut off"
+    assert grown < 40
+
+
+def write_long_events(count: int) -> None:
+    for index in range(count):
+        journal.record(step="Test", message=f"{index} {'x' * 1900}")
+    connection.close()

@@ -10,8 +10,9 @@ import sys
 
 import pytest
 
+from apps.journal import services as journal
 from tests.console.test_websocket import close_code
-from tests.console.web_process import ROOT, WebProcess
+from tests.console.web_process import ROOT, WebProcess, read_events, socket_events, wait_until
 from tradeops.lib.listen import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -82,3 +83,35 @@ def test_large_answer_to_a_slow_reader_arrives_whole() -> None:
         raw.close()
     assert whole > 1_000_000
     assert len(received.partition(b"\r\n\r\n")[2]) == whole
+
+
+def test_any_asgi_server_serves_the_same(token: str) -> None:
+    """uvicorn, the second server that the documents name."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "tradeops.asgi:application", "--port", str(port), "--log-level", "error"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": conninfo()},
+    )
+    try:
+        web = WebProcess(conninfo())
+        web.port = port
+        wait_until(lambda: accepts(port), seconds=40)
+        assert web.get("/ping").json["ping"] == "pong"
+        assert web.get("/api/health", token=token).json["db_ok"] is True
+        with web.socket(token) as client:
+            journal.record(step="Test", message="over uvicorn")
+            events = socket_events(client, until=lambda events: bool(events) and events[-1]["step"] == "Test")
+        assert events[-1]["message"] == "over uvicorn"
+        with web.stream("/api/events/stream", token) as stream:
+            assert read_events(stream, len(events))[-1]["message"] == "over uvicorn"
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -20,7 +20,7 @@ from apps.console.origin import origin_is_ours
 from apps.console.vitals import vitals
 from apps.console.wire import Encoded
 
-QUEUE_EVENTS = 5000
+QUEUE_CHARACTERS = 1_000_000
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
@@ -75,6 +75,7 @@ class StreamClient:
         self._last_number = after
         self._poll_seconds = poll_seconds
         self._queue: deque[Encoded] = deque()
+        self._queued_characters = 0
         self._news = asyncio.Event()
         self._ended = False
         self._task = asyncio.current_task()
@@ -95,8 +96,9 @@ class StreamClient:
 
     def deliver(self, events: Sequence[Encoded]) -> None:
         self._queue.extend(events)
+        self._queued_characters += sum(len(event.json) for event in events)
         self._news.set()
-        if len(self._queue) > QUEUE_EVENTS:
+        if self._queued_characters > QUEUE_CHARACTERS:
             self._end(abruptly=True)
 
     def show(self, section: str, text: str) -> None:
@@ -125,6 +127,7 @@ class StreamClient:
                 return ": keep-alive\n\n"
         events = list(self._queue)
         self._queue.clear()
+        self._queued_characters = 0
         return self._block(events)
 
     def _block(self, events: Sequence[Encoded]) -> str:
