@@ -131,7 +131,7 @@ def replace(series: PriceSeries, fetched: Sequence[DayBar], now: datetime, probl
     series.restated_at = now
     journal.record(
         step=STEP,
-        message=f"line in {series.currency}: {problem}. All {len(fetched)} days since {fetched[0].on} were loaded again.",
+        message=f"line in {series.currency}: {problem}. All days were loaded again, since {fetched[0].on}.",
         level=Level.WARN,
         scope=SCOPE,
         symbol=series.symbol,
