@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "apps.broker",
     "apps.snapshots",
     "apps.strategies",
+    "apps.reports",
     "apps.console",
 ]
 

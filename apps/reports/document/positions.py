@@ -1,0 +1,81 @@
+"""Positions, weights, winners and losers."""
+
+from __future__ import annotations
+
+from apps.reports.choices import ReportKind
+from apps.reports.document.blocks import Block, Column, Section, Table, Text
+from apps.reports.domain.wording import NOTHING, moment, money, percent, price, quantity
+from apps.reports.facts import Facts
+from apps.reports.selectors.holdings import Contributor, Holding, Portfolio, best, worst
+
+SHOWN = {ReportKind.WEEKLY: 3, ReportKind.MONTHLY: 5}
+
+
+def holdings(facts: Facts) -> Section:
+    heading = "Positions and weights"
+    if facts.portfolio is None:
+        return Section(heading, [Text("Not known: no snapshot was taken in this period.")])
+    portfolio = facts.portfolio
+    columns = [
+        Column("Position", 2.5),
+        Column("Quantity", 1.3, "right"),
+        Column("Average cost", 1.5, "right"),
+        Column("Price", 1.4, "right"),
+        Column("Value", 1.8, "right"),
+        Column("Unrealised", 1.6, "right"),
+        Column("", 0.75),
+        Column(f"Value in {portfolio.currency}", 1.9, "right"),
+        Column("Weight", 1.1, "right"),
+    ]
+    rows = [_holding(holding) for holding in portfolio.holdings] + [_cash(portfolio), _total(portfolio)]
+    caption = (
+        f"Snapshot of {moment(portfolio.taken_at)}. Weights are shares of the net liquidation. Total: what the broker "
+        f"states, accruals included."
+    )
+    return Section(heading, [Table(columns, rows, signed=[5], total=True, caption=caption)])
+
+
+def _holding(holding: Holding) -> list[str]:
+    return [
+        holding.name,
+        quantity(holding.quantity),
+        price(holding.avg_cost),
+        price(holding.price),
+        money(holding.value),
+        money(holding.unrealized, signed=True),
+        holding.currency,
+        money(holding.base_value),
+        percent(holding.weight),
+    ]
+
+
+def _cash(portfolio: Portfolio) -> list[str]:
+    weight = float(portfolio.cash / portfolio.equity) if portfolio.equity > 0 else None
+    return ["Cash", "", "", "", "", "", portfolio.currency, money(portfolio.cash), percent(weight)]
+
+
+def _total(portfolio: Portfolio) -> list[str]:
+    whole = percent(1.0) if portfolio.equity > 0 else NOTHING
+    return ["Net liquidation", "", "", "", "", "", portfolio.currency, money(portfolio.equity), whole]
+
+
+def winners_and_losers(facts: Facts) -> Section:
+    heading = "Winners and losers"
+    found = facts.contributors
+    if found is None:
+        return Section(heading, [Text("Not known: it takes two snapshots to tell what each position earned.")])
+    count = SHOWN[facts.period.kind]
+    blocks: list[Block] = []
+    for title, rows, none in (
+        ("Winners", best(found.known, count), "No position gained."),
+        ("Losers", worst(found.known, count), "No position lost."),
+    ):
+        blocks.append(_ranking(title, rows, facts.currency) if rows else Text(none, "quiet"))
+    span = f"Between the snapshots of {moment(found.since)} and {moment(found.until)}"
+    blocks.append(Text(f"{span}: realised and unrealised, less commissions, without dividends.", "quiet"))
+    return Section(heading, blocks)
+
+
+def _ranking(title: str, rows: list[Contributor], currency: str) -> Table:
+    columns = [Column(title, 4), Column("Quantity at the end", 3, "right"), Column(f"P&L in {currency}", 3, "right")]
+    return Table(columns, [[row.name, quantity(row.quantity), money(row.pnl, signed=True)] for row in rows], signed=[2])

@@ -1,0 +1,94 @@
+"""The executions of a period and what they cost against the price that was meant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from apps.broker.choices import Side
+from apps.broker.models import Account, BrokerOrder, Execution
+from apps.reports.domain.slippage import (
+    EXCLUDED_TYPES,
+    SlippageFigures,
+    intended_price,
+    slippage_bps,
+    slippage_figures,
+)
+from apps.reports.selectors.trades import day_bounds, executions_of
+
+ASSET_CLASSES = {
+    "STK": "Stocks and ETFs",
+    "OPT": "Options",
+    "FUT": "Futures",
+    "FOP": "Options on futures",
+    "CASH": "Currencies",
+    "FUND": "Funds",
+    "CRYPTO": "Crypto",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """`intended` as quoted; None where the order named no price. `slippage` in basis points, positive = adverse."""
+
+    at: datetime
+    name: str
+    sec_type: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    currency: str
+    intended: Decimal | None
+    slippage: float | None
+    commission: Decimal | None
+    commission_currency: str
+
+
+def execution_rows(*, account: Account, first: date, last: date) -> list[ExecutionRow]:
+    """Oldest first, both UTC dates included. Two queries."""
+    start, end = day_bounds(first, last)
+    rows = list(
+        executions_of(account).filter(executed_at__gte=start, executed_at__lt=end).order_by("executed_at", "id")
+    )
+    orders = BrokerOrder.objects.filter(account=account, perm_id__in={row.perm_id for row in rows})
+    by_id = {order.perm_id: order for order in orders}
+    return [_row(row, by_id.get(row.perm_id)) for row in rows]
+
+
+def _row(row: Execution, order: BrokerOrder | None) -> ExecutionRow:
+    intended = _intended(row, order)
+    commission = getattr(row, "commission", None)
+    side = Side(row.side)
+    return ExecutionRow(
+        at=row.executed_at,
+        name=str(row.instrument),
+        sec_type=row.instrument.sec_type,
+        side=side,
+        quantity=row.quantity,
+        price=row.price,
+        currency=row.instrument.currency,
+        intended=intended,
+        slippage=None if intended is None else slippage_bps(side, intended, row.price),
+        commission=commission.amount if commission else None,
+        commission_currency=commission.currency if commission else "",
+    )
+
+
+def _intended(row: Execution, order: BrokerOrder | None) -> Decimal | None:
+    """A combination's price says nothing of its legs."""
+    if order is None or order.instrument_id != row.instrument_id or row.instrument.sec_type in EXCLUDED_TYPES:
+        return None
+    return intended_price(order.order_type, order.limit_price, order.aux_price)
+
+
+def slippage_of(rows: Sequence[ExecutionRow]) -> SlippageFigures | None:
+    return slippage_figures([row.slippage for row in rows if row.slippage is not None])
+
+
+def asset_classes(rows: Sequence[ExecutionRow]) -> list[tuple[str, int]]:
+    """How many executions of each class, most first."""
+    counted = Counter(ASSET_CLASSES.get(row.sec_type, row.sec_type or "Unknown") for row in rows)
+    return sorted(counted.items(), key=lambda item: (-item[1], item[0]))

@@ -1,0 +1,66 @@
+"""The figures of an account and a period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from apps.broker.models import Account
+from apps.reports.domain.performance import Performance, measure
+from apps.reports.domain.round_trips import RoundTrip
+from apps.reports.exceptions import NoSnapshots
+from apps.reports.selectors import equity
+from apps.reports.selectors.trades import TradeHistory, trade_history
+
+BEGINNING = date(1990, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`performance` is None without a snapshot in the period; `remarks` are sentences for people."""
+
+    account: str
+    currency: str
+    performance: Performance | None
+    history: equity.EquityHistory
+    remarks: list[str]
+
+
+def performance_of(
+    *, account: Account, first: date | None = None, last: date | None = None
+) -> tuple[Measured, Performance]:
+    """From the first to the last snapshot of the dates given, both included; of all there are without dates.
+
+    Raises NoSnapshots.
+    """
+    trades = trade_history(account=account, rates=equity.exchange_rates(account=account))
+    measured = measured_between(account=account, first=first or BEGINNING, last=last or date.max, trades=trades)
+    if measured.performance is not None:
+        return measured, measured.performance
+    when = f" from {first or 'the beginning'} to {last or 'today'}" if first or last else ""
+    known = equity.snapshot_dates(account=account)
+    there = f" There are some from {known[0]} to {known[1]}." if known else ""
+    raise NoSnapshots(f"{account.code} has no snapshot{when}.{there} `manage.py snapshot` takes one.")
+
+
+def measured_between(*, account: Account, first: date, last: date, trades: TradeHistory) -> Measured:
+    """Figures between two snapshot dates, with the round trips closed from `first` to `last`."""
+    history = equity.equity_history(account=account, first=first, last=last)
+    remarks = [*history.remarks, *trades.remarks]
+    if not history.points:
+        return Measured(account.code, history.currency, None, history, remarks)
+    return figures(account=account, history=history, trips=trades.closed_between(first, last), trades=trades)
+
+
+def figures(
+    *, account: Account, history: equity.EquityHistory, trips: Iterable[RoundTrip], trades: TradeHistory
+) -> Measured:
+    """Round trips without an exchange rate are left out and remarked."""
+    converted = [(trip, trades.net_in_base(trip)) for trip in trips]
+    known = [net for _, net in converted if net is not None]
+    remarks = [*history.remarks, *trades.remarks]
+    lost = {trades.instruments[trip.instrument].currency for trip, net in converted if net is None}
+    if lost:
+        remarks.append(f"{len(converted) - len(known)} round trips in {', '.join(sorted(lost))} lack an exchange rate.")
+    return Measured(account.code, history.currency, measure(history.points, known), history, remarks)

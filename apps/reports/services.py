@@ -1,0 +1,123 @@
+"""Making reports, booking payments."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Max
+
+from apps.broker.models import Account
+from apps.journal import services as journal
+from apps.journal.choices import Level
+from apps.reports import facts, press
+from apps.reports.document.layout import lay_out
+from apps.reports.domain.periods import Period
+from apps.reports.exceptions import InvalidCashFlow, InvalidPeriod
+from apps.reports.models import CashFlow, Commentary, Report
+from apps.reports.selectors.accounts import currency_of
+
+STEP = "Report"
+PAYMENT = "Payment"
+SCOPE = "reports"
+
+
+def make_report(
+    *, account: Account, period: Period, now: datetime, created_by: str, job_run: int | None = None
+) -> Report:
+    """Gather, set and store; the period made before gets a further revision.
+
+    Takes about a second, most of it outside any transaction. Raises InvalidPeriod for a period that has not begun,
+    RenderingFailed when the PDF could not be made; then nothing is stored.
+    """
+    if period.first > now.date():
+        raise InvalidPeriod(f"{period} has not begun: it starts on {period.first}.")
+    content = press.render(lay_out(facts.gather(account=account, period=period, now=now)))
+    return store_report(
+        account=account, period=period, content=content, now=now, created_by=created_by, job_run=job_run
+    )
+
+
+@transaction.atomic
+def store_report(
+    *, account: Account, period: Period, content: bytes, now: datetime, created_by: str, job_run: int | None = None
+) -> Report:
+    """Append the next revision."""
+    # One at a time for an account: two at once would take the same revision.
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+    same = Report.objects.filter(account=account, kind=period.kind, period=period.label)
+    report = Report.objects.create(
+        kind=period.kind,
+        period=period.label,
+        first_date=period.first,
+        last_date=period.last,
+        account=account,
+        revision=(same.aggregate(newest=Max("revision"))["newest"] or 0) + 1,
+        created_at=now,
+        created_by=created_by,
+        job_run=job_run,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
+    )
+    journal.record(
+        step=STEP,
+        message=f"{period.kind} report {report} made, {report.size:,} bytes",
+        scope=SCOPE,
+        data={"report": report.pk, "sha256": report.sha256},
+        actor=created_by,
+    )
+    return report
+
+
+@transaction.atomic
+def book_cash_flow(
+    *, account: Account, date: date, amount: Decimal, currency: str, note: str, now: datetime, actor: str
+) -> CashFlow:
+    """Record a payment, so that it counts neither as gain nor as loss. Raises InvalidCashFlow."""
+    check_cash_flow(account=account, date=date, amount=amount, currency=currency, now=now)
+    flow = CashFlow.objects.create(
+        account=account,
+        date=date,
+        amount=amount,
+        currency=currency.upper(),
+        note=note.strip(),
+        created_at=now,
+        created_by=actor,
+    )
+    journal.record(step=PAYMENT, message=f"booked: {flow}", level=Level.WARN, scope=SCOPE, actor=actor)
+    return flow
+
+
+@transaction.atomic
+def remove_cash_flow(*, flow: CashFlow, actor: str) -> None:
+    """Take a wrongly booked payment out; the journal keeps that it was there."""
+    journal.record(step=PAYMENT, message=f"removed: {flow}", level=Level.WARN, scope=SCOPE, actor=actor)
+    flow.delete()
+
+
+@transaction.atomic
+def write_commentary(*, account: Account, month: str, text: str, now: datetime, actor: str) -> Commentary:
+    """The newest counts; what was written before stays."""
+    written = Commentary.objects.create(
+        account=account, month=month, text=text.strip(), created_at=now, created_by=actor
+    )
+    journal.record(step="Commentary", message=f"written for {written}", scope=SCOPE, actor=actor)
+    return written
+
+
+def check_cash_flow(*, account: Account, date: date, amount: Decimal, currency: str, now: datetime) -> None:
+    """Raises InvalidCashFlow naming what to write instead."""
+    base = currency_of(account)
+    if not base:
+        raise InvalidCashFlow(
+            f"The broker has not stated the currency of {account} yet: book it when the gateway has run."
+        )
+    if currency.upper() != base:
+        raise InvalidCashFlow(f"{account} is kept in {base}: book what the payment was worth in {base}.")
+    if not amount:
+        raise InvalidCashFlow("Say how much: positive for a deposit, negative for a withdrawal.")
+    if date > now.date():
+        raise InvalidCashFlow(f"{date} lies ahead: book the payment once the account shows it.")
