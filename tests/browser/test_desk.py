@@ -53,8 +53,8 @@ def test_prices_move(platform: Platform, desk: Page) -> None:
     platform.control("price AAPL 260")
     price = desk.locator("#positions tbody tr", has_text="AAPL").filter(has_text="stock")
     expect(price).to_contain_text(re.compile(r"2[56]\d\.\d\d"), timeout=SLOW)
-    before = desk.locator("#tile-net-liquidation [data-part=value]").inner_text()
-    expect(desk.locator("#tile-net-liquidation [data-part=value]")).not_to_have_text(before, timeout=SLOW)
+    before = desk.locator("#tile-daily-pnl [data-part=value]").inner_text()
+    expect(desk.locator("#tile-daily-pnl [data-part=value]")).not_to_have_text(before, timeout=SLOW)
 
 
 def test_order_made_by_hand_appears_and_goes(platform: Platform, desk: Page) -> None:

@@ -53,7 +53,7 @@ def test_command_stores_what_the_broker_holds_once_a_day(desk: Desk) -> None:
     held = holdings(desk)
     snapshot = PortfolioSnapshot.objects.get()
     stored = {row.instrument.con_id: row for row in snapshot.positions.select_related("instrument")}
-    assert {key: str(row.quantity.normalize()) for key, row in stored.items()} == {
+    assert {key: f"{row.quantity.normalize():f}" for key, row in stored.items()} == {
         key: row["quantity"] for key, row in held.items()
     }
     for con_id, row in held.items():

@@ -1,4 +1,4 @@
-"""Makes the tables equal to the broker's picture: after each login, after 1101 and 1102, and every minute."""
+"""Makes the tables equal to the broker's picture: after each login, after 1101 and 1102, and every 15 s."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from tradeops.lib import clock, crossing
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 10.0
-POLL_SECONDS = 60.0
+# Orders entered by hand in TWS are announced to nobody.
+POLL_SECONDS = 15.0
 # Another client's trade changes positions first; its execution is known a moment later.
 SOON_SECONDS = 0.3
 
