@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface.declarations import implementer
 
 from apps.console.exceptions import PortTaken
+from apps.console.frames import SharedFrame
 
 CLOSE_HANDSHAKE_SECONDS = 5
 LAST_WORDS_SECONDS = 0.2
@@ -53,7 +53,7 @@ class BackpressureServer(Server):
 
     def run(self) -> None:
         self._valves: dict[Any, Valve] = {}
-        self._shared_text, self._shared_frame = "", b""
+        self._shared_frame = SharedFrame()
         self.ready_callable = self._get_ready
         super().run()  # type: ignore[no-untyped-call]
 
@@ -95,13 +95,11 @@ class BackpressureServer(Server):
             await self._wait(protocol, valve.opened)
 
     def _write_text(self, protocol: Any, text: str) -> None:
-        """The frame itself: the server's frames are unmasked, so one serves all clients. Autobahn would build it anew
-        for each, and hold what is sent to the limit that is meant for what is received."""
+        """The shared frame itself: autobahn would build it anew for each client, and hold what is sent to the limit
+        that is meant for what is received."""
         if protocol.state != protocol.STATE_OPEN:
             return
-        if self._shared_text is not text:
-            self._shared_text, self._shared_frame = text, text_frame(text)
-        write_now(protocol.transport, self._shared_frame)
+        write_now(protocol.transport, self._shared_frame.of(text))
 
     async def _wait(self, protocol: Any, opened: asyncio.Future[None]) -> None:
         try:
@@ -140,17 +138,6 @@ def write_now(transport: Any, data: bytes) -> None:
         if isinstance(written, int):
             data = data[written:]
     transport.write(data)
-
-
-def text_frame(text: str) -> bytes:
-    """A whole, unmasked text message (RFC 6455, 5.2)."""
-    payload = text.encode()
-    length = len(payload)
-    if length < 126:
-        return struct.pack("!BB", 0x81, length) + payload
-    if length < 65536:
-        return struct.pack("!BBH", 0x81, 126, length) + payload
-    return struct.pack("!BBQ", 0x81, 127, length) + payload
 
 
 def open_port(host: str, port: int) -> socket.socket:

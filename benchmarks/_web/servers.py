@@ -81,7 +81,8 @@ def product_on_daphne(database: Database) -> Iterator[int]:
 def product_on_uvicorn(database: Database) -> Iterator[int]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "tradeops.asgi:application", "--port", str(port)]
-    with running([*command, "--log-level", "error"], database.environment):
+    command += ["--ws", "apps.console.uvicorn_sockets:SharedFrames", "--log-level", "error"]
+    with running(command, database.environment):
         wait_for_port(port)
         yield port
 

@@ -85,13 +85,24 @@ def test_large_answer_to_a_slow_reader_arrives_whole() -> None:
     assert len(received.partition(b"\r\n\r\n")[2]) == whole
 
 
-def test_any_asgi_server_serves_the_same(token: str) -> None:
+@pytest.mark.parametrize("ws", [[], ["--ws", "apps.console.uvicorn_sockets:SharedFrames"]])
+def test_any_asgi_server_serves_the_same(token: str, ws: list[str]) -> None:
     """uvicorn, the second server that the documents name."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "tradeops.asgi:application", "--port", str(port), "--log-level", "error"],
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "tradeops.asgi:application",
+            "--port",
+            str(port),
+            "--log-level",
+            "error",
+            *ws,
+        ],
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": conninfo()},
     )
