@@ -106,18 +106,34 @@ def mirror_holds(of: Account, quantities: dict[Instrument, str], *, as_of: datet
     """The gateway has synchronised, and this is what the broker holds."""
     GatewaySession.objects.update_or_create(
         id=GatewaySession.ONLY,
-        defaults={"host": "127.0.0.1", "port": 7497, "state": "ready", "mode": "paper", "synchronised_at": as_of,
-                  "state_since": as_of, "heartbeat_at": as_of},
+        defaults={
+            "host": "127.0.0.1",
+            "port": 7497,
+            "state": "ready",
+            "mode": "paper",
+            "synchronised_at": as_of,
+            "state_since": as_of,
+            "heartbeat_at": as_of,
+        },
     )
     for what, quantity in quantities.items():
-        Position.objects.create(account=of, instrument=what, quantity=Decimal(quantity), as_of=as_of)
+        Position.objects.create(
+            account=of, instrument=what, quantity=Decimal(quantity), average_cost=Decimal(1), as_of=as_of
+        )
 
 
 def run(job: str, state: str, begun: datetime, *, seconds: float = 2, attempt: int = 1, error: str = "") -> JobRun:
     ended = begun + timedelta(seconds=seconds) if state not in ("queued", "running", "waiting-retry") else None
     return JobRun.objects.create(
-        job=job, state=state, attempt=attempt, max_attempts=3, created_at=begun, started_at=begun, ended_at=ended,
-        started_by="schedule", error=error,
+        job=job,
+        state=state,
+        attempt=attempt,
+        max_attempts=3,
+        created_at=begun,
+        started_at=begun,
+        ended_at=ended,
+        started_by="schedule",
+        error=error,
     )
 
 
@@ -137,8 +153,12 @@ def busy_desk(last: date, *, days: int = 400, positions: int = 9, seed: int = 7)
             equity *= math.exp(chance.gauss(0.0004, 0.009))
         rows.append(
             PortfolioSnapshot(
-                account=desk, date=day, taken_at=at(day), currency="USD",
-                total_equity=Decimal(f"{equity:.4f}"), cash=Decimal(f"{equity * 0.07:.4f}"),
+                account=desk,
+                date=day,
+                taken_at=at(day),
+                currency="USD",
+                total_equity=Decimal(f"{equity:.4f}"),
+                cash=Decimal(f"{equity * 0.07:.4f}"),
             )
         )
     PortfolioSnapshot.objects.bulk_create(rows)
@@ -146,6 +166,6 @@ def busy_desk(last: date, *, days: int = 400, positions: int = 9, seed: int = 7)
     for row in (rows[-1], rows[-8], rows[-40]) if len(rows) > 40 else rows[-1:]:
         for number, what in enumerate(held):
             price = 40 + 3 * number + chance.gauss(0, 2)
-            units = int(float(row.total_equity) * share / 60)
+            units = int(float(rows[-1].total_equity) * share / 60)
             holding(row, what, str(units), f"{price:.2f}", cost=f"{41 + 3 * number:.2f}")
     return desk

@@ -17,7 +17,7 @@ def lay_out(facts: Facts) -> Document:
         badge=facts.mode.upper(),
         details=[
             f"Account {facts.account}",
-            f"In {facts.currency or 'an unknown currency'}",
+            f"All in {facts.currency or 'an unknown currency'}",
             f"Made {moment(facts.made_at)}",
         ],
         figures=performance.key_figures(facts),

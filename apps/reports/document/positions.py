@@ -23,7 +23,7 @@ def holdings(facts: Facts) -> Section:
         Column("Price", 1.4, "right"),
         Column("Value", 1.8, "right"),
         Column("Unrealised", 1.6, "right"),
-        Column("", 0.75),
+        Column("Currency", 1.1, "right"),
         Column(f"Value in {portfolio.currency}", 1.9, "right"),
         Column("Weight", 1.1, "right"),
     ]
@@ -64,6 +64,10 @@ def winners_and_losers(facts: Facts) -> Section:
     found = facts.contributors
     if found is None:
         return Section(heading, [Text("Not known: it takes two snapshots to tell what each position earned.")])
+    if not found.known:
+        return Section(
+            heading, [Text("Not known of any position: see the notes." if found.unknown else "None was held.")]
+        )
     count = SHOWN[facts.period.kind]
     blocks: list[Block] = []
     for title, rows, none in (

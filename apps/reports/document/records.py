@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from apps.reports.choices import ReportKind
 from apps.reports.document.blocks import Block, Column, Points, Section, Table, Text
 from apps.reports.domain.slippage import OUTLIER_BASIS_POINTS
@@ -20,14 +22,21 @@ from apps.reports.domain.wording import (
 from apps.reports.facts import Facts
 from apps.reports.selectors.executions import ExecutionRow, asset_classes, slippage_of
 from apps.reports.selectors.reliability import JobReliability
+from apps.reports.selectors.trades import day_bounds
 
 MOST_EXECUTIONS = 250
+LONGEST_ERROR = 300
+# The mirror may lag behind by so much before a reader must know.
+LAG = timedelta(hours=1)
+
+UNKNOWN_EXECUTIONS = "Executions are not known: the gateway has never synchronised with the broker."
 
 
 def executions(facts: Facts) -> Section:
     rows = facts.executions
     if not rows:
-        return Section("Executions", [Text("Nothing was traded in this period.")])
+        known = "Nothing was traded in this period." if facts.mirrored_at else UNKNOWN_EXECUTIONS
+        return Section("Executions", [Text(known)])
     blocks: list[Block] = [Text(_slippage(facts)), _execution_table(rows)]
     if facts.period.kind == ReportKind.MONTHLY:
         blocks.append(_classes(rows))
@@ -56,8 +65,8 @@ def _execution_table(rows: list[ExecutionRow]) -> Table:
         Column("Quantity", 1.2, "right"),
         Column("Price", 1.3, "right"),
         Column("Intended", 1.3, "right"),
-        Column("", 0.7),
-        Column("Slippage bps", 1.2, "right"),
+        Column("Currency", 1.0, "right"),
+        Column("Slippage bps", 1.4, "right"),
         Column("Commission", 1.6, "right"),
     ]
     shown = rows[-MOST_EXECUTIONS:]
@@ -89,7 +98,7 @@ def _classes(rows: list[ExecutionRow]) -> Table:
 def payments(facts: Facts) -> Section | None:
     if not facts.payments:
         return None
-    columns = [Column("Date", 2), Column("Amount", 2, "right"), Column("", 0.8), Column("Note", 5)]
+    columns = [Column("Date", 2), Column("Amount", 2, "right"), Column("Currency", 1, "right"), Column("Note", 5)]
     rows = [[f"{flow.date}", money(flow.amount, signed=True), flow.currency, flow.note] for flow in facts.payments]
     caption = "Booked by hand; taken out of every return."
     return Section("Deposits and withdrawals", [Table(columns, rows, caption=caption)])
@@ -101,28 +110,35 @@ def jobs(facts: Facts) -> Section:
         return Section(heading, [Text("No job ran in this period: no worker was running, or no schedule was due.")])
     columns = [
         Column("Job", 2.3),
+        Column("What it does", 3.4),
         Column("Runs", 0.8, "right"),
         Column("Succeeded", 1.1, "right"),
         Column("Failed", 0.9, "right"),
         Column("Retried", 0.9, "right"),
         Column("Success", 1.1, "right"),
         Column("Longest", 1.2, "right"),
-        Column("Last error", 3.8),
     ]
     caption = "Success: share of the runs that ended by themselves. Retried: runs that took more than one attempt."
-    return Section(heading, [Table(columns, [_job(job) for job in facts.jobs], caption=caption)])
+    errors = [f"{job.job} failed last with: {first_line(job.last_error)}" for job in facts.jobs if job.last_error]
+    found: list[Block] = [Table(columns, [_job(job) for job in facts.jobs], caption=caption)]
+    return Section(heading, [*found, Points(errors)] if errors else found)
+
+
+def first_line(error: str) -> str:
+    line = error.strip().split("\n")[0]
+    return line if len(line) <= LONGEST_ERROR else line[:LONGEST_ERROR].rstrip() + "\u2026"
 
 
 def _job(job: JobReliability) -> list[str]:
     return [
         job.job,
+        job.title,
         f"{job.runs:,}",
         f"{job.succeeded:,}",
         f"{job.failed:,}",
         f"{job.retried:,}",
         percent(job.success_rate, 1),
         duration(job.longest),
-        job.last_error.split("\n")[0],
     ]
 
 
@@ -140,6 +156,11 @@ def data_quality(facts: Facts) -> list[str]:
     found: list[str] = []
     if facts.made_at.date() <= facts.period.last:
         found.append(f"The period ends on {facts.period.last}: this report tells what is known until now.")
+    until = min(facts.made_at, day_bounds(facts.period.first, facts.period.last)[1])
+    if facts.mirrored_at is not None and facts.mirrored_at < until - LAG:
+        found.append(
+            f"What was executed after {moment(facts.mirrored_at)} is not known: the gateway was not connected."
+        )
     if facts.missing:
         days = listed([str(day) for day in facts.missing])
         found.append(f"Snapshots are missing for {counted(len(facts.missing), 'day')}: {days}.")
@@ -162,7 +183,9 @@ def sources(facts: Facts) -> list[str]:
     taken = facts.portfolio.taken_at if facts.portfolio else None
     return [
         f"Equity, cash, positions: portfolio snapshots, the last of {moment(taken)}." if taken else "No snapshots.",
-        f"Executions and commissions: the broker's own records, as mirrored until {moment(facts.mirrored_at)}.",
+        f"Executions and commissions: the broker's own records, as mirrored until {moment(facts.mirrored_at)}."
+        if facts.mirrored_at
+        else UNKNOWN_EXECUTIONS,
         "Returns are time-weighted from snapshot to snapshot. Volatility, Sharpe and Sortino ratios: returns from "
         "weekday to weekday, 252 a year, risk-free rate 0. Past performance is no guide to the future.",
         "Win rate and profit factor: round trips closed in the period, first in, first out by instrument, net of "

@@ -35,6 +35,8 @@ DATE_LABELS = 6
 # More than a printed line can show apart.
 MOST_POINTS = 1500
 
+Anchor = Literal["middle", "end"]
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -87,7 +89,9 @@ def _axes(drawing: Drawing, frame: Frame, steps: Sequence[float], chart: Chart) 
         label = axis_label(step, steps[1] - steps[0], chart.unit)
         drawing.add(_label(LEFT - 5, y - 2.4, label, "end"))
     for day in label_days(frame.first, frame.last):
-        drawing.add(_label(frame.x(day), BOTTOM - 11, date_label(day, frame), "middle"))
+        anchor: Anchor = "end" if day == frame.last else "middle"
+        x = frame.x(day) + (RIGHT if day == frame.last else 0)
+        drawing.add(_label(x, BOTTOM - 11, date_label(day, frame), anchor))
 
 
 def _line(drawing: Drawing, frame: Frame, days: Sequence[date], values: Sequence[float], chart: Chart) -> None:
@@ -102,7 +106,7 @@ def _line(drawing: Drawing, frame: Frame, days: Sequence[date], values: Sequence
             drawing.add(Circle(x, y, 1.7, fillColor=stroke, strokeColor=WHITE, strokeWidth=0.5))
 
 
-def _label(x: float, y: float, text: str, anchor: Literal["middle", "end"]) -> String:
+def _label(x: float, y: float, text: str, anchor: Anchor) -> String:
     return String(x, y, text, fontName=PLAIN, fontSize=SIZE, fillColor=QUIET, textAnchor=anchor)
 
 
@@ -131,4 +135,6 @@ def label_days(first: date, last: date) -> list[date]:
 
 
 def date_label(day: date, frame: Frame) -> str:
-    return f"{day:%b %Y}" if (frame.last - frame.first).days > 550 else f"{day.day} {day:%b}"
+    if (frame.last - frame.first).days > 550:
+        return f"{day:%b %Y}"
+    return f"{day.day} {day:%b}" if frame.first.year == frame.last.year else f"{day.day} {day:%b %Y}"

@@ -36,10 +36,10 @@ def style(name: str, size: float, *, color: Color = INK, bold: bool = False, lea
 
 
 POINT = ParagraphStyle(
-    "point", parent=style("body", 8.5), leftIndent=10, bulletIndent=0, bulletFontSize=8.5, spaceAfter=2
+    "point", parent=style("body", 8.0), leftIndent=10, bulletIndent=0, bulletFontSize=8.0, spaceAfter=2
 )
-SMALL = style("small", 7.2, color=QUIET)
-HEADING = style("heading", 12.5, bold=True)
+SMALL = ParagraphStyle("caption", parent=style("small", 7.2, color=QUIET), spaceBefore=2)
+HEADING = ParagraphStyle("section", parent=style("heading", 12.5, bold=True), spaceAfter=4)
 TEXTS: Mapping[str, ParagraphStyle] = {
     tone: style(f"text-{tone or 'plain'}", 8.5, color=color) for tone, color in TONES.items()
 }

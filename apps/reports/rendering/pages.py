@@ -12,14 +12,13 @@ from reportlab.platypus import (
     CondPageBreak,
     Flowable,
     Frame,
-    KeepTogether,
     PageTemplate,
     Paragraph,
     Spacer,
 )
 
 from apps.reports.document.blocks import Block, Chart, Document, Figure, Points, Section, Table
-from apps.reports.rendering.charts import draw_chart
+from apps.reports.rendering.charts import HEIGHT, draw_chart
 from apps.reports.rendering.look import (
     BAND,
     BOLD,
@@ -49,6 +48,8 @@ from apps.reports.rendering.tables import draw_table
 TILES_IN_A_ROW = 4
 TILE_HEIGHT = 40.0
 TILE_GAP = 5.0
+# What must fit below a heading for it to stay on its page.
+ROOM = {"table": 80.0, "chart": HEIGHT + 50}
 
 
 def render(document: Document) -> bytes:
@@ -86,21 +87,18 @@ def _story(document: Document) -> list[Flowable]:
 
 
 def _section(section: Section) -> list[Flowable]:
-    """The heading stays with the first block, or with the head of a table that runs over pages."""
+    """The heading stays with the beginning of what it heads."""
+    flow = [flowable for block in section.blocks for flowable in _block(block)]
     heading = Paragraph(markup(section.heading), HEADING)
-    drawn = [_block(block) for block in section.blocks]
-    first = section.blocks[0] if section.blocks else None
-    parts: list[Flowable] = [Spacer(1, 8)]
-    if isinstance(first, Table):
-        parts += [CondPageBreak(80), heading, Spacer(1, 4), *drawn[0]]
-    else:
-        parts.append(KeepTogether([heading, Spacer(1, 4), *(drawn[0] if drawn else [])]))
-    return parts + [flowable for group in drawn[1:] for flowable in group]
+    room = ROOM.get(section.blocks[0].kind, 0.0) if section.blocks else 0.0
+    heading.keepWithNext = not room
+    return [Spacer(1, 8), CondPageBreak(room), heading, *flow]
 
 
 def _block(block: Block) -> list[Flowable]:
     if isinstance(block, Chart):
-        return [draw_chart(block), *_caption(block.caption), Spacer(1, 6)]
+        drawing = draw_chart(block)
+        return [CondPageBreak(drawing.height + 20), drawing, *_caption(block.caption), Spacer(1, 6)]
     if isinstance(block, Table):
         return [draw_table(block), *_caption(block.caption), Spacer(1, 6)]
     if isinstance(block, Points):
@@ -109,7 +107,7 @@ def _block(block: Block) -> list[Flowable]:
 
 
 def _caption(text: str) -> list[Flowable]:
-    return [Spacer(1, 2), Paragraph(markup(text), SMALL)] if text else []
+    return [Paragraph(markup(text), SMALL)] if text else []
 
 
 def draw_band(canvas: Canvas, document: Document) -> None:
