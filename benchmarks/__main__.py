@@ -1,7 +1,7 @@
 """Run the benchmarks one after the other and write what they print to benchmarks/RESULTS.md.
 
-    python -m benchmarks            all
-    python -m benchmarks health     only those named
+python -m benchmarks            all
+python -m benchmarks health     only those named
 """
 
 from __future__ import annotations

@@ -51,9 +51,7 @@ PLACE_MAIN = _names(
     """action totalQuantity orderType lmtPrice auxPrice tif ocaGroup account openClose origin orderRef transmit parentId
     blockOrder sweepToFill displaySize triggerMethod outsideRth hidden"""
 )
-PLACE_ALLOCATION = _names(
-    "discretionaryAmt goodAfterTime goodTillDate faGroup faMethod faPercentage"
-)
+PLACE_ALLOCATION = _names("discretionaryAmt goodAfterTime goodTillDate faGroup faMethod faPercentage")
 PLACE_SECOND = _names(
     """modelCode shortSaleSlot designatedLocation exemptCode ocaType rule80A settlingFirm allOrNone minQty percentOffset
     eTradeOnly firmQuoteOnly nbboPriceCap auctionStrategy startingPrice stockRefPrice delta stockRangeLower
@@ -124,9 +122,7 @@ COMPLETED_SECOND = _names(
 COMPLETED_DELTA_NEUTRAL = _names(
     "deltaNeutralConId deltaNeutralShortSale deltaNeutralShortSaleSlot deltaNeutralDesignatedLocation"
 )
-COMPLETED_TRAIL = _names(
-    "continuousUpdate referencePriceType trailStopPrice trailingPercent comboLegsDescrip"
-)
+COMPLETED_TRAIL = _names("continuousUpdate referencePriceType trailStopPrice trailingPercent comboLegsDescrip")
 COMPLETED_CLEARING = ("clearingAccount", "clearingIntent", "notHeld")
 COMPLETED_STATE = ("solicited", "status", "randomizeSize", "randomizePrice")
 COMPLETED_TAIL = _names(
