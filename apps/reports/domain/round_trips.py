@@ -75,14 +75,14 @@ def match_round_trips(fills: Iterable[Fill], opening: Mapping[int, Decimal] | No
     for instrument, quantity in (opening or {}).items():
         if quantity:
             lots[instrument].append(Lot(quantity, None))
-    found: dict[tuple[int, str, str], RoundTrip] = {}
+    found: dict[tuple[int, str, str, bool], RoundTrip] = {}
     unmatched: dict[int, Decimal] = defaultdict(Decimal)
     for fill in sorted(fills, key=lambda fill: fill.at):
         for entry, quantity in _close(lots[fill.instrument], fill):
             if entry is None:
                 unmatched[fill.instrument] += quantity
                 continue
-            key = (fill.instrument, entry.order, fill.order)
+            key = (fill.instrument, entry.order, fill.order, entry.quantity > 0)
             piece = _piece(entry, fill, quantity)
             found[key] = _joined(found[key], piece) if key in found else piece
     trips = sorted(found.values(), key=lambda trip: trip.closed_at)
