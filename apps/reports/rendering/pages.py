@@ -162,11 +162,13 @@ class Tiles(Flowable):
         canvas.setFillColor(QUIET)
         canvas.setFont(PLAIN, 7)
         canvas.drawString(left + 7, bottom + 29, fitted(figure.label, room, 7))
-        canvas.drawString(left + 7, bottom + 5.5, fitted(figure.note, room, 7))
         canvas.setFillColor(TONES[figure.tone])
         size = 13.0 if canvas.stringWidth(figure.value, BOLD, 13) <= room else 10.0
         canvas.setFont(BOLD, size)
         canvas.drawString(left + 7, bottom + 15, fitted(figure.value, room, size, BOLD))
+        canvas.setFillColor(QUIET)
+        canvas.setFont(PLAIN, 7)
+        canvas.drawString(left + 7, bottom + 5.5, fitted(figure.note, room, 7))
 
 
 def _numbered(footer: str) -> type[Canvas]:

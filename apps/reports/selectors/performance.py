@@ -13,7 +13,7 @@ from apps.reports.exceptions import NoSnapshots
 from apps.reports.selectors import equity
 from apps.reports.selectors.trades import TradeHistory, trade_history
 
-BEGINNING = date(1990, 1, 1)
+BEGINNING, END = date(1990, 1, 1), date(9000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def performance_of(
     Raises NoSnapshots.
     """
     trades = trade_history(account=account, rates=equity.exchange_rates(account=account))
-    measured = measured_between(account=account, first=first or BEGINNING, last=last or date.max, trades=trades)
+    measured = measured_between(account=account, first=first or BEGINNING, last=last or END, trades=trades)
     if measured.performance is not None:
         return measured, measured.performance
     when = f" from {first or 'the beginning'} to {last or 'today'}" if first or last else ""
