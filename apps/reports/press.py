@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 MOST_SECONDS = 90
 MODULE = "apps.reports.rendering"
+ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONUTF8": "1"}
 
 
 def render(document: Document) -> bytes:
@@ -26,7 +27,7 @@ def render(document: Document) -> bytes:
             input=to_json(document).encode(),
             capture_output=True,
             cwd=settings.BASE_DIR,
-            env={"LANG": "C.UTF-8", "PYTHONUTF8": "1"},
+            env=ENVIRONMENT,
             timeout=MOST_SECONDS,
             check=False,
         )

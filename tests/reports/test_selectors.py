@@ -167,7 +167,7 @@ def test_no_snapshot_names_the_command_and_the_dates_there_are() -> None:
         performance_of(account=desk, first=date(2027, 1, 1))
 
 
-def test_account_is_the_named_or_the_only_one(settings: Any) -> None:
+def test_account_is_the_named_or_the_only_one() -> None:
     with pytest.raises(UnknownAccount, match="start the gateway"):
         find_account()
     first = build.account("DU1")
