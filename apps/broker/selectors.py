@@ -56,6 +56,11 @@ class SessionView:
         """Do the tables show what the broker shows now?"""
         return self.state in FOLLOWING
 
+    @property
+    def is_connected(self) -> bool:
+        """Is there a trading link with IB itself behind it? False while TWS runs but has lost IB (1100)."""
+        return self.trading_link_up and self.state is not SessionState.BROKER_LOST
+
 
 def session(*, now: datetime | None = None) -> SessionView:
     now = now or clock.now()

@@ -95,6 +95,31 @@ def test_status_has_every_job_the_scheduler_and_the_session(token: str) -> None:
     }
 
 
+@pytest.mark.mission(127)
+@pytest.mark.parametrize(
+    ("state", "link_up", "connected"),
+    [("ready", True, True), ("broker-lost", True, False), ("disconnected", False, False)],
+)
+def test_status_tells_running_and_connected_apart(token: str, state: str, link_up: bool, connected: bool) -> None:
+    now = timezone.now()
+    GatewaySession.objects.create(id=1, state=state, heartbeat_at=now, trading_link_up=link_up)
+    WorkerHeartbeat.objects.create(
+        name="worker", host="here", pid=1, workers=2, started_at=now, heartbeat_at=now, canary_at=now
+    )
+    status = get(token, "/status").json()
+    assert status["bot"] == {"running": True, "last_heartbeat": now.isoformat()}
+    assert status["api"] == {"connected": connected}
+
+
+@pytest.mark.mission(127)
+def test_silent_gateway_is_neither_running_nor_connected(token: str) -> None:
+    GatewaySession.objects.create(
+        id=1, state="ready", heartbeat_at=clock.now() - timedelta(minutes=1), trading_link_up=True
+    )
+    status = get(token, "/status").json()
+    assert (status["bot"]["running"], status["api"]["connected"]) == (False, False)
+
+
 @pytest.mark.mission(7)
 def test_status_of_a_dead_platform_says_what_is_wrong(token: str) -> None:
     GatewaySession.objects.create(id=1, state="ready", heartbeat_at=clock.now() - timedelta(minutes=1))

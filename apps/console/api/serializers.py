@@ -75,6 +75,15 @@ class SessionStatusSerializer(S):
     as_of = serializers.DateTimeField(allow_null=True)
 
 
+class BotStatusSerializer(S):
+    running = serializers.BooleanField()
+    last_heartbeat = serializers.DateTimeField(allow_null=True)
+
+
+class ApiStatusSerializer(S):
+    connected = serializers.BooleanField()
+
+
 class StatusSerializer(S):
     health_status = serializers.ChoiceField(choices=["healthy", "unhealthy"])
     healthy = serializers.BooleanField()
@@ -83,6 +92,8 @@ class StatusSerializer(S):
     scheduler_started = serializers.DateTimeField(allow_null=True)
     last_heartbeat = serializers.DateTimeField(allow_null=True)
     jobs = serializers.DictField(child=JobStatusSerializer())
+    bot = BotStatusSerializer()
+    api = ApiStatusSerializer()
     session = SessionStatusSerializer()
     trading_mode = serializers.ChoiceField(choices=["paper", "live"])
     simulated = serializers.BooleanField()

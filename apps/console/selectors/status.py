@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.broker import selectors as broker
 from apps.console.selectors.health import find_problems
 from apps.console.selectors.jobs import iso, job_statuses
 from apps.console.selectors.session import session_view
@@ -17,6 +18,7 @@ def platform_status(*, now: datetime) -> dict[str, Any]:
     problems = find_problems(now=now)
     worker = jobs.worker_state(now=now)
     session = session_view(now=now)
+    gateway = broker.session(now=now)
     return {
         "health_status": "unhealthy" if problems else "healthy",
         "healthy": not problems,
@@ -25,6 +27,8 @@ def platform_status(*, now: datetime) -> dict[str, Any]:
         "scheduler_started": iso(worker.started_at),
         "last_heartbeat": iso(worker.heartbeat_at),
         "jobs": job_statuses(now=now),
+        "bot": {"running": gateway.running and worker.is_alive, "last_heartbeat": iso(gateway.heartbeat_at)},
+        "api": {"connected": gateway.is_connected},
         "session": {"state": session.state, "reason": session.reason, "as_of": iso(session.as_of)},
         "trading_mode": "paper" if settings.BROKER.paper_trading else "live",
         "simulated": settings.BROKER.simulated,
