@@ -17,6 +17,7 @@ from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
 from apps.jobs.registry import find
 from apps.jobs.services import ensure_schedules
 from apps.journal.models import Event
+from apps.strategies import services
 from apps.strategies.domain.universe import SECTORS
 from apps.strategies.models import DailyBar, MomentumSignal, PriceSeries, RebalanceAdvice
 from apps.strategies.price_history import london_date
@@ -138,12 +139,15 @@ def test_fund_held_in_pence_is_recognised_and_its_worth_counted_in_dollars(desk:
 
 
 def test_fund_without_a_price_is_held_with_a_warning(desk: Desk) -> None:
+    """Every fund is wanted; one that is not held, so that no earlier price is known, has no permission."""
+    services.create_revision(values={"top_n": 9, "momentum_floor": -1.0}, reason="Everything.", actor="test")
     take_snapshot(desk)
-    symbol = run(desk, "signal", "--dry-run")["top_sectors"][0]
-    desk.simulator.control(f"entitle none {symbol}")
+    run(desk, "signal", "--dry-run")
+    desk.simulator.control("entitle none SXLU")
     shown = run(desk, "rebalance")
-    assert symbol not in {trade["symbol"] for trade in shown["trades"]}
-    assert any(text.startswith(f"HOLD {symbol}: no price.") for text in shown["warnings"])
+    assert {trade["symbol"] for trade in shown["trades"]} >= {"SXLE", "SXLY", "SXLP", "SXLI", "SXLB"}
+    assert "SXLU" not in {trade["symbol"] for trade in shown["trades"]}
+    assert any(text.startswith("HOLD SXLU: no price.") for text in shown["warnings"])
 
 
 def test_broker_that_is_away_is_named_and_nothing_is_stored(desk: Desk) -> None:
