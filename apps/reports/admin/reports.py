@@ -92,7 +92,6 @@ class ReportAdmin(ReadOnlyAdmin):
             headers={
                 "Content-Disposition": f'attachment; filename="{get_valid_filename(report.file_name)}"',
                 "Content-Length": str(len(content)),
-                "Cache-Control": "private, no-store",
                 "X-Content-Type-Options": "nosniff",
             },
         )
