@@ -98,7 +98,7 @@ def tiles(measured: Measured, of: Performance) -> list[dict[str, str]]:
         tile(
             "Max. drawdown",
             percent(fall.depth if fall else None),
-            f"longest {counted(fall.days, 'day')}" if fall else "",
+            f"up to {counted(fall.days, 'day')} below a peak" if fall else "",
         ),
         tile("Volatility a year", percent(of.annualised_volatility), counted(of.returns, "daily return")),
         tile(
@@ -129,7 +129,7 @@ def curves(measured: Measured, of: Performance) -> dict[str, Any]:
             [seconds(point.date) for point in measured.history.points],
             [float(p.equity) for p in measured.history.points],
         ],
-        "drawdown": [[seconds(point.date) for point in depths], [-point.value for point in depths]],
+        "drawdown": [[seconds(point.date) for point in depths], [0.0 - point.value for point in depths]],
         "sharpe": [[seconds(day) for day, _ in of.rolling_sharpe], [value for _, value in of.rolling_sharpe]],
     }
 

@@ -8,9 +8,15 @@ const plots = [];
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const fixed = (digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const money = (value) => fixed(2).format(value);
-const percent = (value) => `${fixed(2).format(value * 100)} %`;
+const percent = (value) => `${fixed(2).format(value * 100 || 0)} %`;
 const ratio = (value) => fixed(2).format(value);
 const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
+
+function dayLabels(ticks) {
+  const years = new Set(ticks.map((tick) => day(tick).slice(0, 4)));
+  const parts = years.size > 1 ? { month: "short", year: "numeric" } : { day: "numeric", month: "short" };
+  return ticks.map((tick) => new Date(tick * 1000).toLocaleDateString("en-GB", { ...parts, timeZone: "UTC" }));
+}
 
 const shorter = (format) => (_, ticks) => {
   const texts = ticks.map((tick) => format(tick));
@@ -33,7 +39,7 @@ function show(id, series, { format, stroke, fill, zero = false, unit = "" }) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
     cursor: { y: false, sync: { key: "performance" } },
     scales: { y: { range: (_, low, high) => padded(low, high, zero) } },
-    axes: [{ ...axis, size: 34 }, { ...axis, size: 84, values: shorter(format) }],
+    axes: [{ ...axis, size: 34, space: 80, values: (_, ticks) => dayLabels(ticks) }, { ...axis, size: 84, values: shorter(format) }],
     series: [{}, { stroke: () => colour(stroke), width: 2, fill: () => colour(fill), fillTo: zero ? 0 : undefined, points: { show: series[0].length < 15 } }],
     hooks: { setCursor: [(self) => say(self.cursor.idx ?? last)] },
   }, series, holder);

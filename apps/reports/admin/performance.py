@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from apps.broker import selectors as broker
 from apps.reports import figures
 from apps.reports.exceptions import ReportsError
 from apps.reports.forms import PerformanceForm
@@ -28,7 +29,7 @@ class PerformanceAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        form = PerformanceForm(request.GET)
+        form = PerformanceForm({"account": default_code(), **request.GET.dict()})
         context = {
             **self.admin_site.each_context(request),
             "title": "Performance",
@@ -59,3 +60,9 @@ class PerformanceAdmin(ReadOnlyAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> None:
         """There is no page of a single row."""
         return None
+
+
+def default_code() -> str:
+    """Of the account that is traded; empty where it cannot be told."""
+    account = broker.default_account()
+    return account.code if account else ""

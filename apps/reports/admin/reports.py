@@ -34,7 +34,7 @@ MAKE_REPORT = "reports.make_report"
 @admin.register(Report)
 class ReportAdmin(ReadOnlyAdmin):
     change_list_template = "admin/reports/report_list.html"
-    list_display = ("period", "kind", "account", "revision", "download_link", "size_text", "created_at", "created_by")
+    list_display = ("period", "kind", "account", "revision", "download_link", "created_at", "created_by")
     list_filter = ("kind", "account")
     list_select_related = ("account",)
     search_fields = ("period", "account__code", "created_by", "sha256")
