@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.reports.domain.equity import drawdowns
 from apps.reports.domain.performance import Performance
-from apps.reports.domain.wording import counted, money, number, percent
+from apps.reports.domain.wording import NOTHING, counted, money, number, percent
 from apps.reports.selectors.performance import Measured
 
 Number = float | str | None
@@ -30,7 +30,7 @@ def as_document(measured: Measured, of: Performance) -> dict[str, Any]:
             "starting_equity": float(of.starting_equity),
             "ending_equity": float(of.ending_equity),
             "net_deposits": float(of.net_deposits),
-            "profit": float(of.profit),
+            "profit": None if of.profit is None else float(of.profit),
         },
         "returns": {"total_return": of.total_return, "annualized_return": of.annualised_return},
         "risk": {
@@ -70,7 +70,11 @@ def as_rows(measured: Measured, of: Performance) -> list[tuple[str, str, str]]:
         ("Equity", "At the start", f"{money(of.starting_equity)} {currency}"),
         ("", "At the end", f"{money(of.ending_equity)} {currency}"),
         ("", "Deposits less withdrawals", f"{money(of.net_deposits, signed=True)} {currency}"),
-        ("", "Gain, realised and unrealised", f"{money(of.profit, signed=True)} {currency}"),
+        (
+            "",
+            "Gain, realised and unrealised",
+            NOTHING if of.profit is None else f"{money(of.profit, signed=True)} {currency}",
+        ),
         ("Returns", "Total, time-weighted", percent(of.total_return, signed=True)),
         ("", "A year", percent(of.annualised_return, signed=True)),
         ("Risk", "Volatility a year", percent(of.annualised_volatility)),
@@ -94,7 +98,7 @@ def tiles(measured: Measured, of: Performance) -> list[dict[str, str]]:
             "Total return", percent(of.total_return, signed=True), f"{of.start_date} to {of.end_date}", of.total_return
         ),
         tile("Net liquidation", money(of.ending_equity), f"{currency}, {of.end_date}"),
-        tile("Gain", money(of.profit, signed=True), f"{currency}, realised and unrealised", float(of.profit)),
+        tile("Gain", money(of.profit, signed=True), f"{currency}, realised and unrealised", float(of.profit or 0)),
         tile(
             "Max. drawdown",
             percent(fall.depth if fall else None),

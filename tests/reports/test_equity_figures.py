@@ -166,6 +166,7 @@ def test_steady_gain_has_no_deviation_though_floats_differ() -> None:
 def test_one_snapshot_has_no_return_and_no_risk() -> None:
     figures = measure(points("100"), [])
     assert figures.total_return is None and figures.annualised_return is None
+    assert figures.profit is None and figures.drawdown is None
     assert figures.annualised_volatility is None and figures.sharpe_ratio == 0 and figures.returns == 0
 
 

@@ -15,7 +15,7 @@ from apps.reports.models import CashFlow
 from apps.reports.selectors import equity
 from apps.reports.selectors.accounts import find_account
 from apps.reports.selectors.executions import asset_classes, execution_rows, slippage_of
-from apps.reports.selectors.holdings import best, contributors, portfolio_of, snapshot_on, worst
+from apps.reports.selectors.holdings import best, contributors, name_of, portfolio_of, snapshot_on, worst
 from apps.reports.selectors.performance import performance_of
 from apps.reports.selectors.reliability import job_reliability
 from apps.reports.selectors.trades import trade_history
@@ -111,7 +111,7 @@ def test_commission_that_is_not_reported_yet_is_remarked() -> None:
     desk, what = build.account(), build.instrument()
     build.execution(desk, what, "BUY", "10", "50", NOON, commission=None)
     build.mirror_holds(desk, {what: "10"})
-    assert "commission of 1 executions is not known yet" in history(desk).remarks[0]
+    assert "commission of 1 execution is not known yet" in history(desk).remarks[0]
 
 
 def test_foreign_results_and_commissions_are_converted() -> None:
@@ -137,7 +137,7 @@ def test_result_without_an_exchange_rate_is_left_out_and_remarked() -> None:
     build.mirror_holds(desk, {what: "0"})
     measured, performance = performance_of(account=desk)
     assert performance.trades.total == 0
-    assert measured.remarks == ["1 round trips in GBP lack an exchange rate."]
+    assert measured.remarks == ["Left out, for want of an exchange rate: 1 round trip in GBP."]
 
 
 def test_bonds_and_combinations_make_no_round_trips() -> None:
@@ -286,3 +286,17 @@ def test_payment_that_cannot_be_counted_is_refused(fields: dict[str, Any], remed
 def test_payment_waits_until_the_account_has_a_currency() -> None:
     with pytest.raises(InvalidCashFlow, match="has not stated the currency"):
         book(build.account(currency=""), MONDAY, "5")
+
+
+def test_option_is_told_from_its_underlying_by_name() -> None:
+    option = build.instrument(
+        "SPY",
+        1,
+        sec_type="OPT",
+        local_symbol="SPY   261218P00595000",
+        expires_on=date(2026, 12, 18),
+        strike=Decimal("595.000000"),
+        right="P",
+    )
+    assert name_of(option) == "SPY 18 Dec 26 595 P"
+    assert name_of(build.instrument("ESZ6", 2, local_symbol=" ESZ6  x")) == "ESZ6 x"

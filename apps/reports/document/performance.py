@@ -41,7 +41,7 @@ def _returns(of: Performance, facts: Facts) -> list[Figure]:
     return [
         Figure(name, percent(of.total_return, signed=True), "time-weighted, payments out", tone(of.total_return)),
         Figure("Net liquidation", money(of.ending_equity), f"{facts.currency}, {of.end_date}"),
-        Figure("Gain", money(of.profit, signed=True), "realised and unrealised", tone(float(of.profit))),
+        Figure("Gain", money(of.profit, signed=True), "realised and unrealised", tone(float(of.profit or 0))),
         Figure(
             "Max. drawdown",
             percent(fall.depth if fall else None),

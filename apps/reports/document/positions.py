@@ -17,7 +17,7 @@ def holdings(facts: Facts) -> Section:
         return Section(heading, [Text("Not known: no snapshot was taken in this period.")])
     portfolio = facts.portfolio
     columns = [
-        Column("Position", 2.5),
+        Column("Position", 2.9),
         Column("Quantity", 1.3, "right"),
         Column("Average cost", 1.5, "right"),
         Column("Price", 1.4, "right"),
@@ -39,7 +39,7 @@ def _holding(holding: Holding) -> list[str]:
     return [
         holding.name,
         quantity(holding.quantity),
-        price(holding.avg_cost),
+        price(holding.avg_cost, 4),
         price(holding.price),
         money(holding.value),
         money(holding.unrealized, signed=True),

@@ -126,9 +126,10 @@ def drawdowns(index: Sequence[IndexPoint]) -> list[IndexPoint]:
 
 
 def max_drawdown(index: Sequence[IndexPoint]) -> Drawdown | None:
-    """The deepest fall below an earlier peak, and the longest run of snapshots below one; None without points."""
+    """The deepest fall below an earlier peak, and the longest run of snapshots below one; None with fewer than two
+    points."""
     depths = drawdowns(index)
-    if not depths:
+    if len(depths) < 2:
         return None
     deepest = max(range(len(depths)), key=lambda number: depths[number].value)
     peak = max(range(deepest + 1), key=lambda number: (index[number].value, number))

@@ -16,6 +16,7 @@ from apps.reports.domain.trades import TradeFigures, trade_figures
 class Performance:
     """Fractions, not per cents; money in the account's currency. None where a figure cannot be stated.
 
+    `profit` is what the account gained without the payments: realised and unrealised, costs included.
     `returns` counts the daily returns behind the risk figures: below two, the ratios are 0 by definition only.
     """
 
@@ -32,14 +33,10 @@ class Performance:
     sharpe_ratio: float | None
     sortino_ratio: float | None
     drawdown: Drawdown | None
+    profit: Decimal | None
     rolling_sharpe: list[tuple[date, float]]
     index: list[IndexPoint]
     trades: TradeFigures
-
-    @property
-    def profit(self) -> Decimal:
-        """What the account gained without the payments: realised and unrealised, costs included."""
-        return self.ending_equity - self.starting_equity - self.net_deposits
 
 
 def measure(points: Sequence[EquityPoint], nets: Sequence[Decimal]) -> Performance:
@@ -48,6 +45,7 @@ def measure(points: Sequence[EquityPoint], nets: Sequence[Decimal]) -> Performan
     The return figures are None when the equity was not positive at some point.
     """
     index = equity.growth_index(points)
+    paid = sum((point.flow for point in points[1:]), Decimal(0))
     dated = equity.daily_returns(index or [])
     values = [value for _, value in dated]
     return Performance(
@@ -56,7 +54,7 @@ def measure(points: Sequence[EquityPoint], nets: Sequence[Decimal]) -> Performan
         trading_days=equity.trading_days(points),
         starting_equity=points[0].equity,
         ending_equity=points[-1].equity,
-        net_deposits=sum((point.flow for point in points[1:]), Decimal(0)),
+        net_deposits=paid,
         returns=len(values),
         total_return=equity.total_return(index) if index else None,
         annualised_return=equity.annualised_return(index) if index else None,
@@ -64,6 +62,7 @@ def measure(points: Sequence[EquityPoint], nets: Sequence[Decimal]) -> Performan
         sharpe_ratio=ratios.sharpe_ratio(values) if index else None,
         sortino_ratio=ratios.sortino_ratio(values) if index else None,
         drawdown=equity.max_drawdown(index) if index else None,
+        profit=points[-1].equity - points[0].equity - paid if len(points) > 1 else None,
         rolling_sharpe=ratios.rolling_sharpe(dated),
         index=index or [],
         trades=trade_figures(nets),

@@ -38,11 +38,11 @@ def sign(signed: bool, value: float | Decimal) -> str:
     return "+" if signed and value else ""
 
 
-def price(value: Decimal | None) -> str:
-    """At least two decimals, at most six."""
+def price(value: Decimal | None, most: int = 6) -> str:
+    """At least two decimals, at most six or as many as asked for."""
     if value is None:
         return NOTHING
-    digits = max(2, -int(round(value, 6).normalize().as_tuple().exponent))
+    digits = max(2, -int(round(value, most).normalize().as_tuple().exponent))
     return f"{value:,.{digits}f}"
 
 

@@ -17,6 +17,7 @@ from apps.reports.domain.slippage import (
     slippage_bps,
     slippage_figures,
 )
+from apps.reports.selectors.holdings import name_of
 from apps.reports.selectors.trades import day_bounds, executions_of
 
 ASSET_CLASSES = {
@@ -64,7 +65,7 @@ def _row(row: Execution, order: BrokerOrder | None) -> ExecutionRow:
     side = Side(row.side)
     return ExecutionRow(
         at=row.executed_at,
-        name=str(row.instrument),
+        name=name_of(row.instrument),
         sec_type=row.instrument.sec_type,
         side=side,
         quantity=row.quantity,

@@ -133,5 +133,8 @@ def worst(rows: Sequence[Contributor], count: int) -> list[Contributor]:
 
 
 def name_of(instrument: Instrument) -> str:
-    """The local symbol tells an option from its underlying."""
-    return instrument.local_symbol.strip() or instrument.symbol
+    """Tells an option from its underlying: `SPY 18 Dec 26 595 P`."""
+    if instrument.right and instrument.expires_on and instrument.strike is not None:
+        due, strike = instrument.expires_on, f"{instrument.strike.normalize():f}"
+        return f"{instrument.symbol} {due.day} {due:%b %y} {strike} {instrument.right}"
+    return " ".join(instrument.local_symbol.split()) or instrument.symbol

@@ -9,6 +9,7 @@ from datetime import date
 from apps.broker.models import Account
 from apps.reports.domain.performance import Performance, measure
 from apps.reports.domain.round_trips import RoundTrip
+from apps.reports.domain.wording import counted
 from apps.reports.exceptions import NoSnapshots
 from apps.reports.selectors import equity
 from apps.reports.selectors.trades import TradeHistory, trade_history
@@ -62,5 +63,6 @@ def figures(
     remarks = [*history.remarks, *trades.remarks]
     lost = {trades.instruments[trip.instrument].currency for trip, net in converted if net is None}
     if lost:
-        remarks.append(f"{len(converted) - len(known)} round trips in {', '.join(sorted(lost))} lack an exchange rate.")
+        left_out = counted(len(converted) - len(known), "round trip")
+        remarks.append(f"Left out, for want of an exchange rate: {left_out} in {', '.join(sorted(lost))}.")
     return Measured(account.code, history.currency, measure(history.points, known), history, remarks)

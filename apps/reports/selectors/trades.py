@@ -16,6 +16,7 @@ from apps.broker.models import Account, Execution, Instrument
 from apps.reports.domain.rates import ExchangeRates
 from apps.reports.domain.round_trips import Fill, Matching, RoundTrip, match_round_trips
 from apps.reports.domain.slippage import EXCLUDED_TYPES
+from apps.reports.domain.wording import counted
 from tradeops.lib.known import Known
 
 # The broker reports a combination beside its legs: counting both would count twice.
@@ -65,7 +66,8 @@ def trade_history(*, account: Account, rates: ExchangeRates) -> TradeHistory:
     matching = match_round_trips(fills, opening)
     unpaid = sum(commission_of(row, rates) is None for row in rows)
     if unpaid:
-        remarks.append(f"The commission of {unpaid} executions is not known yet or has no exchange rate: counted as 0.")
+        executions = counted(unpaid, "execution")
+        remarks.append(f"The commission of {executions} is not known yet or has no exchange rate: counted as 0.")
     if matching.unmatched:
         remarks.append(
             "Closed against holdings of unknown cost, so in no round trip: " + _names(matching.unmatched, instruments)
