@@ -13,7 +13,7 @@ from apps.reports.models import CashFlow, Commentary
 from apps.reports.selectors import equity, holdings
 from apps.reports.selectors.executions import ExecutionRow, execution_rows
 from apps.reports.selectors.holdings import Contributors, Portfolio
-from apps.reports.selectors.performance import Measured, figures
+from apps.reports.selectors.performance import Measured, measured_between
 from apps.reports.selectors.reliability import JobReliability, job_reliability
 from apps.reports.selectors.trades import TradeHistory, trade_history
 
@@ -49,7 +49,7 @@ def gather(*, account: Account, period: Period, now: datetime) -> Facts:
     """Of the part of the period that is over at `now`."""
     trades = trade_history(account=account, rates=equity.exchange_rates(account=account))
     start = equity.baseline_date(account=account, first=period.first)
-    measured = _measure(account, period, start, trades)
+    measured = measured_between(account=account, first=period.first, last=period.last, trades=trades, start=start)
     session = broker.session(now=now)
     return Facts(
         account=account.code,
@@ -68,15 +68,6 @@ def gather(*, account: Account, period: Period, now: datetime) -> Facts:
         missing=_missing(account, period, now),
         mirrored_at=session.heartbeat_at if session.is_following else session.synchronised_at,
     )
-
-
-def _measure(account: Account, period: Period, start: date, trades: TradeHistory) -> Measured:
-    """From the last snapshot before the period; a period without a snapshot of its own has no figures."""
-    history = equity.equity_history(account=account, first=start, last=period.last)
-    if not history.points or history.points[-1].date < period.first:
-        return Measured(account.code, history.currency, None, history, [*history.remarks, *trades.remarks])
-    trips = trades.closed_between(period.first, period.last)
-    return figures(account=account, history=history, trips=trips, trades=trades)
 
 
 def _portfolio(account: Account, period: Period, measured: Measured) -> Portfolio | None:

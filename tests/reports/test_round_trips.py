@@ -80,7 +80,7 @@ def test_what_is_still_held_is_no_round_trip() -> None:
 def test_holding_of_unknown_cost_is_closed_first_and_told() -> None:
     """7 were held before the first known execution: selling 10 of 7 + 5 closes 3 whose cost is known."""
     matching = match_round_trips([fill("5", "10", minute=1), fill("-10", "12", minute=2)], {1: Decimal(7)})
-    assert matching.unmatched == {1: 7}
+    assert [(lost.instrument, lost.quantity) for lost in matching.unmatched] == [(1, 7)]
     assert [(trip.quantity, trip.net) for trip in matching.trips] == [(3, 6)]
 
 

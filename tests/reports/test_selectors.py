@@ -15,7 +15,8 @@ from apps.reports.models import CashFlow
 from apps.reports.selectors import equity
 from apps.reports.selectors.accounts import find_account
 from apps.reports.selectors.executions import asset_classes, execution_rows, slippage_of
-from apps.reports.selectors.holdings import best, contributors, name_of, portfolio_of, snapshot_on, worst
+from apps.reports.selectors.holdings import best, contributors, portfolio_of, snapshot_on, worst
+from apps.reports.selectors.names import name_of
 from apps.reports.selectors.performance import performance_of
 from apps.reports.selectors.reliability import job_reliability
 from apps.reports.selectors.trades import trade_history
@@ -98,20 +99,23 @@ def test_holding_from_before_the_mirror_is_remarked_not_guessed() -> None:
     build.mirror_holds(desk, {what: "30"})
     trades = history(desk)
     assert trades.matching.trips == []
-    assert trades.remarks == ["Closed against holdings of unknown cost, so in no round trip: 10 SXLK."]
+    assert trades.remarks_between(MONDAY, date(2026, 1, 6)) == [
+        "Closed against holdings of unknown cost, so in no round trip: 10 SXLK."
+    ]
+    assert trades.remarks_between(MONDAY, MONDAY) == [], "that was on Tuesday"
 
 
 def test_unknown_holdings_are_remarked() -> None:
     desk, what = build.account(), build.instrument()
     build.execution(desk, what, "BUY", "10", "50", NOON)
-    assert "assume that nothing was held before" in history(desk).remarks[0]
+    assert "assume that nothing was held before" in history(desk).remarks_between(MONDAY, date(2026, 1, 6))[0]
 
 
 def test_commission_that_is_not_reported_yet_is_remarked() -> None:
     desk, what = build.account(), build.instrument()
     build.execution(desk, what, "BUY", "10", "50", NOON, commission=None)
     build.mirror_holds(desk, {what: "10"})
-    assert "commission of 1 execution is not known yet" in history(desk).remarks[0]
+    assert "commission of 1 execution is not known yet" in history(desk).remarks_between(MONDAY, date(2026, 1, 6))[0]
 
 
 def test_foreign_results_and_commissions_are_converted() -> None:

@@ -50,11 +50,18 @@ class RoundTrip:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmatched:
+    instrument: int
+    at: datetime
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Matching:
-    """`unmatched`: units by instrument that were closed against a holding of unknown cost; no trip tells of them."""
+    """`unmatched`: what was closed against a holding of unknown cost; no trip tells of it."""
 
     trips: list[RoundTrip]
-    unmatched: dict[int, Decimal]
+    unmatched: list[Unmatched]
 
 
 @dataclass(slots=True)
@@ -76,17 +83,17 @@ def match_round_trips(fills: Iterable[Fill], opening: Mapping[int, Decimal] | No
         if quantity:
             lots[instrument].append(Lot(quantity, None))
     found: dict[tuple[int, str, str, bool], RoundTrip] = {}
-    unmatched: dict[int, Decimal] = defaultdict(Decimal)
+    unmatched: list[Unmatched] = []
     for fill in sorted(fills, key=lambda fill: fill.at):
         for entry, quantity in _close(lots[fill.instrument], fill):
             if entry is None:
-                unmatched[fill.instrument] += quantity
+                unmatched.append(Unmatched(fill.instrument, fill.at, quantity))
                 continue
             key = (fill.instrument, entry.order, fill.order, entry.quantity > 0)
             piece = _piece(entry, fill, quantity)
             found[key] = _joined(found[key], piece) if key in found else piece
     trips = sorted(found.values(), key=lambda trip: trip.closed_at)
-    return Matching(trips, dict(unmatched))
+    return Matching(trips, unmatched)
 
 
 def _close(lots: deque[Lot], fill: Fill) -> list[tuple[Fill | None, Decimal]]:

@@ -17,7 +17,7 @@ from apps.reports.domain.slippage import (
     slippage_bps,
     slippage_figures,
 )
-from apps.reports.selectors.holdings import name_of
+from apps.reports.selectors.names import name_of
 from apps.reports.selectors.trades import day_bounds, executions_of
 
 ASSET_CLASSES = {

@@ -11,6 +11,7 @@ from apps.broker.choices import PriceSource
 from apps.broker.models import Account, Instrument
 from apps.reports.domain.attribution import Held, contributions
 from apps.reports.domain.slippage import EXCLUDED_TYPES
+from apps.reports.selectors.names import name_of
 from apps.reports.selectors.trades import TradeHistory
 from apps.snapshots.models import PortfolioSnapshot, SnapshotPosition
 
@@ -130,11 +131,3 @@ def best(rows: Sequence[Contributor], count: int) -> list[Contributor]:
 def worst(rows: Sequence[Contributor], count: int) -> list[Contributor]:
     """The greatest loss first."""
     return [row for row in reversed(rows) if row.pnl < 0][:count]
-
-
-def name_of(instrument: Instrument) -> str:
-    """Tells an option from its underlying: `SPY 18 Dec 26 595 P`."""
-    if instrument.right and instrument.expires_on and instrument.strike is not None:
-        due, strike = instrument.expires_on, f"{instrument.strike.normalize():f}"
-        return f"{instrument.symbol} {due.day} {due:%b %y} {strike} {instrument.right}"
-    return " ".join(instrument.local_symbol.split()) or instrument.symbol

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 from apps.broker.models import Account
 from apps.reports.domain.performance import Performance, measure
-from apps.reports.domain.round_trips import RoundTrip
 from apps.reports.domain.wording import counted
 from apps.reports.exceptions import NoSnapshots
 from apps.reports.selectors import equity
@@ -45,24 +43,20 @@ def performance_of(
     raise NoSnapshots(f"{account.code} has no snapshot{when}.{there} `manage.py snapshot` takes one.")
 
 
-def measured_between(*, account: Account, first: date, last: date, trades: TradeHistory) -> Measured:
-    """Figures between two snapshot dates, with the round trips closed from `first` to `last`."""
-    history = equity.equity_history(account=account, first=first, last=last)
-    remarks = [*history.remarks, *trades.remarks]
-    if not history.points:
-        return Measured(account.code, history.currency, None, history, remarks)
-    return figures(account=account, history=history, trips=trades.closed_between(first, last), trades=trades)
-
-
-def figures(
-    *, account: Account, history: equity.EquityHistory, trips: Iterable[RoundTrip], trades: TradeHistory
+def measured_between(
+    *, account: Account, first: date, last: date, trades: TradeHistory, start: date | None = None
 ) -> Measured:
-    """Round trips without an exchange rate are left out and remarked."""
+    """Between the snapshots of the dates, with the round trips closed from `first` to `last`; `start`: the date of an
+    earlier snapshot from which the return is measured. Without a snapshot in the dates there are no figures."""
+    history = equity.equity_history(account=account, first=start or first, last=last)
+    remarks = [*history.remarks, *trades.remarks_between(first, last)]
+    if not history.points or history.points[-1].date < first:
+        return Measured(account.code, history.currency, None, history, remarks)
+    trips = trades.closed_between(first, last)
     converted = [(trip, trades.net_in_base(trip)) for trip in trips]
     known = [net for _, net in converted if net is not None]
-    remarks = [*history.remarks, *trades.remarks]
     lost = {trades.instruments[trip.instrument].currency for trip, net in converted if net is None}
     if lost:
-        left_out = counted(len(converted) - len(known), "round trip")
+        left_out = counted(len(trips) - len(known), "round trip")
         remarks.append(f"Left out, for want of an exchange rate: {left_out} in {', '.join(sorted(lost))}.")
     return Measured(account.code, history.currency, measure(history.points, known), history, remarks)

@@ -14,30 +14,52 @@ from apps.broker import selectors as broker
 from apps.broker.choices import Side
 from apps.broker.models import Account, Execution, Instrument
 from apps.reports.domain.rates import ExchangeRates
-from apps.reports.domain.round_trips import Fill, Matching, RoundTrip, match_round_trips
+from apps.reports.domain.round_trips import Fill, Matching, RoundTrip, Unmatched, match_round_trips
 from apps.reports.domain.slippage import EXCLUDED_TYPES
-from apps.reports.domain.wording import counted
+from apps.reports.domain.wording import counted, listed
+from apps.reports.selectors.names import name_of
 from tradeops.lib.known import Known
 
 # The broker reports a combination beside its legs: counting both would count twice.
 COMBINATION = "BAG"
-MOST_NAMES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class TradeHistory:
-    """Every fill of the account since the mirror began, matched. `instruments` by primary key."""
+    """Every fill of the account since the mirror began, matched. `instruments` by primary key; `unpaid` the times of
+    executions whose commission is not known."""
 
     fills: list[Fill]
     instruments: dict[int, Instrument]
     matching: Matching
     rates: ExchangeRates
+    unpaid: list[datetime]
     remarks: list[str]
 
     def closed_between(self, first: date, last: date) -> list[RoundTrip]:
         """Both UTC dates included."""
         start, end = day_bounds(first, last)
         return [trip for trip in self.matching.trips if start <= trip.closed_at < end]
+
+    def remarks_between(self, first: date, last: date) -> list[str]:
+        """What a reader of the round trips of these dates must know."""
+        start, end = day_bounds(first, last)
+        found = list(self.remarks)
+        unpaid = sum(start <= at < end for at in self.unpaid)
+        if unpaid:
+            executions = counted(unpaid, "execution")
+            found.append(f"The commission of {executions} is not known yet or has no exchange rate: counted as 0.")
+        lost = [closed for closed in self.matching.unmatched if start <= closed.at < end]
+        if lost:
+            found.append("Closed against holdings of unknown cost, so in no round trip: " + self._names(lost))
+        return found
+
+    def _names(self, lost: Iterable[Unmatched]) -> str:
+        units: dict[int, Decimal] = defaultdict(Decimal)
+        for closed in lost:
+            units[closed.instrument] += closed.quantity
+        names = sorted(f"{quantity.normalize():f} {name_of(self.instruments[pk])}" for pk, quantity in units.items())
+        return listed(names) + "."
 
     def net_in_base(self, trip: RoundTrip) -> Decimal | None:
         """At the rate of the day it closed; None where no rate is known."""
@@ -64,15 +86,8 @@ def trade_history(*, account: Account, rates: ExchangeRates) -> TradeHistory:
     fills = [as_fill(row, rates) for row in rows]
     opening, remarks = _opening(account, fills)
     matching = match_round_trips(fills, opening)
-    unpaid = sum(commission_of(row, rates) is None for row in rows)
-    if unpaid:
-        executions = counted(unpaid, "execution")
-        remarks.append(f"The commission of {executions} is not known yet or has no exchange rate: counted as 0.")
-    if matching.unmatched:
-        remarks.append(
-            "Closed against holdings of unknown cost, so in no round trip: " + _names(matching.unmatched, instruments)
-        )
-    return TradeHistory(fills, instruments, matching, rates, remarks)
+    unpaid = [row.executed_at for row in rows if commission_of(row, rates) is None]
+    return TradeHistory(fills, instruments, matching, rates, unpaid, remarks)
 
 
 def as_fill(row: Execution, rates: ExchangeRates) -> Fill:
@@ -106,9 +121,3 @@ def _opening(account: Account, fills: Iterable[Fill]) -> tuple[dict[int, Decimal
         return {}, [remark] if traded else []
     now = {position.instrument_id: position.quantity for position in held.value}
     return {instrument: now.get(instrument, Decimal(0)) - quantity for instrument, quantity in traded.items()}, []
-
-
-def _names(quantities: dict[int, Decimal], instruments: dict[int, Instrument]) -> str:
-    names = sorted(f"{quantity.normalize():f} {instruments[pk]}" for pk, quantity in quantities.items())
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more + "."
