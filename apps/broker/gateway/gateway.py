@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -43,6 +44,7 @@ from tradeops.lib import clock, crossing, listen
 logger = logging.getLogger(__name__)
 
 LAST_WRITES_SECONDS = 1.0
+CANCEL_AGAIN_SECONDS = 0.3
 REQUESTS, UNLOCKS = "broker_request", "broker_unlock"
 
 
@@ -106,9 +108,7 @@ class Gateway:
             done, _ = await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_all(tasks)
             await self._say_goodbye()
         for task in done - {stopping}:
             task.result()
@@ -250,3 +250,13 @@ class Gateway:
             "queue_depth": self.pacer.depth,
             "decode_errors": self._decode_errors.count + self.writer.refused + broken,
         }
+
+
+async def cancel_all(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    """Cancel until all have ended: in Python 3.11 a `wait_for` whose work is done in that moment swallows it."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from math import exp
-from time import perf_counter
 
 import pytest
 
@@ -272,17 +271,3 @@ def test_option_has_no_bars_before_it_was_listed() -> None:
     with pytest.raises(RequestError, match="no data") as caught:
         bars(MARKET, weekly, "1 M", "1 day", end=datetime(2026, 9, 1, tzinfo=UTC))
     assert caught.value.code == 162
-
-
-def test_five_hundred_quotes_with_greeks_are_fast() -> None:
-    market = new_market()
-    ids = [contract.con_id for contract in market.find(Query(symbol="SPY", sec_type="OPT"))[:500]]
-    durations = []
-    for _ in range(5):
-        market.tick()
-        started = perf_counter()
-        for con_id in ids:
-            market.quote(con_id)
-            market.computation(con_id, "model")
-        durations.append(perf_counter() - started)
-    assert min(durations) < 0.03
