@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -24,7 +25,8 @@ T = TypeVar("T")
 ACCOUNT_STALE_SECONDS = 240
 PORTFOLIO_STALE_SECONDS = 200
 PRICE_STALE_SECONDS = 15
-CHART_STEP = "2 minutes"
+CHART_POINTS = 700
+SHORTEST_STEP_SECONDS = 5
 
 SOURCE_WORDS: dict[str, str] = {PriceSource.DELAYED_LAST: "delayed"}
 RIGHTS = {"C": "call", "P": "put"}
@@ -164,20 +166,22 @@ def order_row(order: BrokerOrder) -> dict[str, Any]:
 
 
 def equity_section(now: datetime) -> dict[str, Any]:
-    """The last sample of every two minutes of the day, for the account that is traded."""
+    """The day of the account that is traded, thinned to as many samples as a chart can show."""
     account = broker.default_account()
     if account is None:
         return {"account": None, "currency": None, "points": []}
+    samples = broker.equity_today(account.code, now=now)
+    first = samples.order_by("at").values_list("at", flat=True).first() or now
+    seconds = max(SHORTEST_STEP_SECONDS, math.ceil((now - first).total_seconds() / CHART_POINTS))
     step = Func(
-        Value(CHART_STEP),
+        Value(f"{seconds} seconds"),
         F("at"),
         Value("2000-01-01T00:00:00+00:00"),
         function="date_bin",
         template="%(function)s(%(expressions)s)",
         output_field=DateTimeField(),
     )
-    samples = broker.equity_today(account.code, now=now).annotate(step=step)
-    points = list(samples.order_by("step", "-at").distinct("step"))
+    points = list(samples.annotate(step=step).order_by("step", "-at").distinct("step"))
     return {
         "account": account.code,
         "currency": points[-1].currency if points else account.base_currency or None,
