@@ -59,6 +59,9 @@ class Platform:
             "WEB_PORT": str(self.web_port),
             "IBKR_PORT": str(self.broker_port),
             "SIMULATOR_CONTROL_PORT": str(self.control_port),
+            "IBKR_RESTART_STARTS_AT": "00:00",
+            "IBKR_RESTART_ENDS_AT": "00:00",
+            "IBKR_REGION": "NONE",
             "PYTHONUNBUFFERED": "1",
             **(environment or {}),
         }

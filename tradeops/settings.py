@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.broker.config import BrokerConfig
+from apps.broker.domain.restart_window import Region, RestartCalendar, RestartWindow
 from tradeops.lib.environment import Environment, database_from_dsn
 from tradeops.processes.postgres import EmbeddedPostgres
 from tradeops.secret_key import load_or_create_secret_key
@@ -30,8 +31,12 @@ BROKER = BrokerConfig(
     client_id=env.integer("IBKR_CLIENT_ID", 1, low=0, high=998),
     account=env.text("IBKR_ACCOUNT").upper(),
     paper_trading=env.boolean("PAPER_TRADING", True),
-    restart_starts_at=env.clock_time("IBKR_RESTART_STARTS_AT", "23:45"),
-    restart_ends_at=env.clock_time("IBKR_RESTART_ENDS_AT", "00:15"),
+    restarts=RestartCalendar.of(
+        Region(env.choice("IBKR_REGION", Region.AMERICA, Region)),
+        RestartWindow(
+            env.clock_time("IBKR_RESTART_STARTS_AT", "23:45"), env.clock_time("IBKR_RESTART_ENDS_AT", "00:15")
+        ),
+    ),
     market_data_lines=env.integer("IBKR_MARKET_DATA_LINES", 100, low=1, high=10_000),
     simulated=env.boolean("IBKR_SIMULATED", False),
 )

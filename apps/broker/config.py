@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import time
+
+from apps.broker.domain.restart_window import RestartCalendar
 
 DATA_CLIENT_ID_OFFSET = 1000
 DOCTOR_CLIENT_ID = 999
@@ -11,15 +12,14 @@ DOCTOR_CLIENT_ID = 999
 
 @dataclass(frozen=True, slots=True)
 class BrokerConfig:
-    """Times are UTC. `account` empty means: the only account of the login."""
+    """`account` empty means: the only account of the login."""
 
     host: str
     port: int
     client_id: int
     account: str
     paper_trading: bool
-    restart_starts_at: time
-    restart_ends_at: time
+    restarts: RestartCalendar
     market_data_lines: int
     simulated: bool
 

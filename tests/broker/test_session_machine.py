@@ -9,7 +9,7 @@ import pytest
 
 from apps.broker.choices import SessionState
 from apps.broker.domain.codes import TABLE, Meaning, Severity, farm_of, rule_for
-from apps.broker.domain.restart_window import RestartWindow
+from apps.broker.domain.restart_window import Region, RestartCalendar, RestartWindow
 from apps.broker.domain.session import (
     BrokerMessage,
     CompetitionEnded,
@@ -28,6 +28,7 @@ from apps.broker.domain.session import (
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 3, 2, 23, 50, tzinfo=UTC)
 WINDOW = RestartWindow(time(23, 45), time(0, 15))
+CALENDAR = RestartCalendar.of(Region.NONE, WINDOW)
 TRADING, DATA = LinkName.TRADING, LinkName.DATA
 LOGIN = [LinkUp(TRADING), LinkUp(DATA), SyncEnded()]
 
@@ -40,14 +41,14 @@ def state(*events: SessionEvent, now: datetime = NOW) -> SessionState:
     facts = Facts()
     for event in events:
         facts = apply(facts, event)
-    return decide(facts, now=now, window=WINDOW).state
+    return decide(facts, now=now, calendar=CALENDAR).state
 
 
 def reason(*events: SessionEvent, now: datetime = NOW) -> str:
     facts = Facts()
     for event in events:
         facts = apply(facts, event)
-    return decide(facts, now=now, window=WINDOW).reason
+    return decide(facts, now=now, calendar=CALENDAR).reason
 
 
 def test_nothing_has_happened_yet() -> None:
@@ -143,7 +144,7 @@ def test_ready_is_never_reached_with_anything_wrong() -> None:
             broken_farms=frozenset({"x"} if broken else ()),
         )
         in_order = trading and data and synchronised and not (stopped or refused or lost or competing or broken)
-        assert (decide(facts, now=NOW, window=WINDOW).state is SessionState.READY) is in_order
+        assert (decide(facts, now=NOW, calendar=CALENDAR).state is SessionState.READY) is in_order
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,42 @@ def test_window_spans_midnight_with_a_margin(at: str, inside: bool) -> None:
 
 def test_equal_times_mean_no_window() -> None:
     assert not RestartWindow(time(0, 0), time(0, 0)).contains(datetime(2026, 3, 2, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("region", "at", "inside"),
+    [
+        # New York, winter (UTC-5): 00:15 to 01:45.
+        (Region.AMERICA, "2026-01-14 05:09", False),
+        (Region.AMERICA, "2026-01-14 05:10", True),
+        (Region.AMERICA, "2026-01-14 06:49", True),
+        (Region.AMERICA, "2026-01-14 06:50", False),
+        # New York, summer (UTC-4).
+        (Region.AMERICA, "2026-07-14 04:20", True),
+        (Region.AMERICA, "2026-07-14 06:20", False),
+        # The night the clocks of New York go forward the window is half an hour longer by the clock, not in truth.
+        (Region.AMERICA, "2026-03-08 05:20", True),
+        (Region.AMERICA, "2026-03-08 06:49", True),
+        # Friday 23:00 to Saturday 03:00 in New York is everybody's.
+        (Region.EUROPE, "2026-07-18 02:54", False),
+        (Region.EUROPE, "2026-07-18 02:56", True),
+        (Region.ASIA, "2026-07-18 07:04", True),
+        (Region.AMERICA, "2026-07-18 07:06", False),
+        (Region.EUROPE, "2026-07-17 03:30", False),
+        (Region.EUROPE, "2026-07-14 04:30", True),
+        (Region.EUROPE, "2026-07-14 06:00", False),
+        (Region.EUROPE, "2026-07-18 05:00", True),
+        (Region.EUROPE, "2026-01-14 05:30", True),
+        (Region.ASIA, "2026-07-13 20:45", True),
+        (Region.ASIA, "2026-07-14 12:30", True),
+        (Region.ASIA, "2026-07-14 14:00", False),
+        (Region.NONE, "2026-07-18 03:30", False),
+        (Region.NONE, "2026-07-18 00:00", True),
+    ],
+)
+def test_each_region_has_its_own_server_resets(region: Region, at: str, inside: bool) -> None:
+    moment = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    assert RestartCalendar.of(region, WINDOW).contains(moment) is inside
 
 
 def test_every_code_of_the_table_has_one_rule() -> None:

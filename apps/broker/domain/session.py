@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from apps.broker.choices import SessionState
 from apps.broker.domain.codes import Meaning, farm_of, rule_for
-from apps.broker.domain.restart_window import RestartWindow
+from apps.broker.domain.restart_window import RestartCalendar
 
 
 class LinkName(StrEnum):
@@ -108,14 +108,14 @@ def apply(facts: Facts, event: SessionEvent) -> Facts:
             return replace(facts, stopped=reason, trading_up=False, data_up=False, synchronised=False)
 
 
-def decide(facts: Facts, *, now: datetime, window: RestartWindow) -> Verdict:
+def decide(facts: Facts, *, now: datetime, calendar: RestartCalendar) -> Verdict:
     """The gravest applicable state; only READY may send orders."""
     if facts.stopped:
         return Verdict(SessionState.DISCONNECTED, facts.stopped)
     if facts.refusal:
         return Verdict(SessionState.REFUSED, facts.refusal)
     if not facts.broker_reachable:
-        return _unreachable(facts, now, window)
+        return _unreachable(facts, now, calendar)
     if facts.competing:
         return Verdict(SessionState.COMPETING_SESSION, facts.competing)
     if not facts.synchronised:
@@ -128,11 +128,11 @@ def decide(facts: Facts, *, now: datetime, window: RestartWindow) -> Verdict:
     return Verdict(SessionState.READY)
 
 
-def _unreachable(facts: Facts, now: datetime, window: RestartWindow) -> Verdict:
+def _unreachable(facts: Facts, now: datetime, calendar: RestartCalendar) -> Verdict:
     reason = facts.broker_lost if facts.trading_up else facts.trading_down_reason
     if not reason:
         return Verdict(SessionState.STARTING)
-    if window.contains(now) and (facts.lost_at is None or window.contains(facts.lost_at)):
+    if calendar.contains(now) and (facts.lost_at is None or calendar.contains(facts.lost_at)):
         return Verdict(SessionState.PLANNED_RESTART, f"Inside the nightly restart window: {reason}")
     return Verdict(SessionState.BROKER_LOST if facts.trading_up else SessionState.DISCONNECTED, reason)
 

@@ -17,7 +17,6 @@ from apps.broker.config import BrokerConfig
 from apps.broker.domain import client_ids
 from apps.broker.domain.codes import Meaning, rule_for
 from apps.broker.domain.mode import LIVE_PORTS, chosen_account
-from apps.broker.domain.restart_window import RestartWindow
 from apps.broker.domain.session import LinkDown, LinkName, LinkUp, Stopped
 from apps.broker.gateway import library
 from apps.broker.gateway.answers import Answers
@@ -56,7 +55,7 @@ class Gateway:
         self.pacer = Pacer()
         self.writer = MirrorWriter()
         self.keeper = SessionKeeper(
-            RestartWindow(config.restart_starts_at, config.restart_ends_at),
+            config.restarts,
             values=self._session_values,
             epoch=lambda: self.writer.epoch,
         )

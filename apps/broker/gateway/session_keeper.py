@@ -13,7 +13,7 @@ from django.db import DatabaseError
 
 from apps.broker.choices import SessionState
 from apps.broker.domain.codes import Meaning, Severity, rule_for
-from apps.broker.domain.restart_window import RestartWindow
+from apps.broker.domain.restart_window import RestartCalendar
 from apps.broker.domain.session import BrokerMessage, Facts, SessionEvent, Verdict, apply, decide
 from apps.broker.gateway.session_rows import Notice, Transition, write_session
 from apps.journal.choices import Level
@@ -44,11 +44,13 @@ TOLD_BY_STATE = frozenset(
 class SessionKeeper:
     """`tell` it what happens. `values` supplies the row's other columns at each heartbeat."""
 
-    def __init__(self, window: RestartWindow, values: Callable[[], dict[str, Any]], epoch: Callable[[], int]) -> None:
+    def __init__(
+        self, restarts: RestartCalendar, values: Callable[[], dict[str, Any]], epoch: Callable[[], int]
+    ) -> None:
         self.facts = Facts()
         self.verdict = Verdict(SessionState.STARTING)
         self.since = clock.now()
-        self._window = window
+        self._restarts = restarts
         self._values = values
         self._epoch = epoch
         self._transitions: deque[Transition] = deque(maxlen=MOST_WAITING)
@@ -69,10 +71,10 @@ class SessionKeeper:
     def review(self) -> None:
         """Decide anew: the restart window begins and ends without an event."""
         now = clock.now()
-        verdict = decide(self.facts, now=now, window=self._window)
+        verdict = decide(self.facts, now=now, calendar=self._restarts)
         if verdict == self.verdict:
             return
-        expected = bool(self.facts.stopped) or self._window.contains(now)
+        expected = bool(self.facts.stopped) or self._restarts.contains(now)
         before = self.verdict.state
         logger.info("session %s %s", verdict.state, verdict.reason)
         self._transitions.append(Transition(before, verdict.state, verdict.reason, now, self._epoch(), expected))

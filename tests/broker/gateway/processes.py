@@ -26,6 +26,7 @@ def environment(port: int, *, database: str = "") -> dict[str, str]:
         "PAPER_TRADING": "true",
         "IBKR_RESTART_STARTS_AT": "00:00",
         "IBKR_RESTART_ENDS_AT": "00:00",
+        "IBKR_REGION": "NONE",
     }
 
 

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import time as time_of_day
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from django.db import connections
 
 from apps.broker.choices import SessionState
 from apps.broker.config import BrokerConfig
+from apps.broker.domain.restart_window import RestartCalendar
 from apps.broker.gateway.gateway import Gateway
 from apps.broker.models import BrokerOrder, Execution, GatewaySession, Position
 from apps.broker.simulator.testing import SimulatorProcess
@@ -31,8 +31,7 @@ def config_for(port: int, **changes: Any) -> BrokerConfig:
         "client_id": 1,
         "account": "",
         "paper_trading": True,
-        "restart_starts_at": time_of_day(0, 0),
-        "restart_ends_at": time_of_day(0, 0),
+        "restarts": RestartCalendar(()),
         "market_data_lines": 100,
         "simulated": True,
     }

@@ -15,6 +15,7 @@ from ib_async import IB
 from apps.broker import selectors
 from apps.broker import services as broker
 from apps.broker.choices import RequestKind, SessionState
+from apps.broker.domain.restart_window import RestartCalendar, RestartWindow
 from apps.broker.exceptions import SecondGatewayError
 from apps.broker.gateway import lock
 from apps.broker.models import Commission, GatewaySession, Instrument
@@ -226,11 +227,8 @@ ib.disconnect()
 
 def test_lost_connection_inside_the_restart_window_is_expected(simulator: SimulatorProcess) -> None:
     now = datetime.now(UTC)
-    window = {
-        "restart_starts_at": (now - timedelta(minutes=1)).time(),
-        "restart_ends_at": (now + timedelta(minutes=1)).time(),
-    }
-    with running(simulator, **window) as gateway:
+    window = RestartWindow((now - timedelta(minutes=1)).time(), (now + timedelta(minutes=1)).time())
+    with running(simulator, restarts=RestartCalendar((window,))) as gateway:
         simulator.control("restart 1")
         gateway.wait_state(SessionState.PLANNED_RESTART)
         gateway.wait_ready()
