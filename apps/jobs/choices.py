@@ -16,3 +16,5 @@ class RunState(models.TextChoices):
 WAITING = (RunState.QUEUED, RunState.WAITING_RETRY)
 UNFINISHED = (*WAITING, RunState.RUNNING)
 UNSUCCESSFUL = (RunState.FAILED, RunState.ERRORED)
+# Every end but success; kept as words, because an index names them that also knows slots without a run.
+WITHOUT_SUCCESS = ("failed", "errored", "cancelled", "missed", "skipped")

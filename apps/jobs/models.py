@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.utils import timezone
 
-from apps.jobs.choices import UNFINISHED, RunState
+from apps.jobs.choices import UNFINISHED, WITHOUT_SUCCESS, RunState
 
 
 class JobSchedule(models.Model):
@@ -52,6 +54,18 @@ class JobRun(models.Model):
     error = models.TextField(blank=True)
     traceback = models.TextField(blank=True)
     started_by = models.CharField(max_length=150)
+    retry_of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="retries",
+        db_index=False,
+        help_text="The run that this one does again.",
+    )
+    stands_for = models.DateTimeField(null=True, blank=True, help_text="The slot whose work a retry does.")
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True, help_text="When the first attempt began.")
     attempt_started_at = models.DateTimeField(null=True, blank=True)
@@ -71,10 +85,32 @@ class JobRun(models.Model):
             models.Index(fields=["job", "-created_at"], name="jobs_run_by_job"),
             models.Index(fields=["job", "-ended_at"], name="jobs_run_success", condition=models.Q(state="succeeded")),
             models.Index(fields=["state"], name="jobs_run_unfinished", condition=models.Q(state__in=UNFINISHED)),
+            models.Index(fields=["-created_at", "-id"], name="jobs_run_newest"),
+            models.Index(fields=["retry_of"], name="jobs_run_retries", condition=models.Q(retry_of__isnull=False)),
+            models.Index(
+                fields=["state", "-created_at"],
+                name="jobs_run_without_success",
+                condition=models.Q(state__in=WITHOUT_SUCCESS),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.job} #{self.pk}: {self.get_state_display()}"
+
+    @property
+    def purpose(self) -> datetime | None:
+        """The slot whose work this run does, its own or that of the run it retries; None: asked for by hand."""
+        return self.slot or self.stands_for
+
+
+class Overview(JobSchedule):
+    """All jobs at one look; its page in the control room replaces a list."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = "overview"
+        verbose_name_plural = "Overview"
 
 
 class WorkerHeartbeat(models.Model):
