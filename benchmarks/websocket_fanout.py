@@ -22,6 +22,8 @@ from typing import Any
 from benchmarks._web.servers import ROOT, Database, database, product_on_daphne, product_on_uvicorn, usual_on_daphne
 
 WARM_UP = 10
+# One burst takes a second and its tail swings: more of them than of the long rounds.
+BURSTS_PER_RUN = 3
 BURST_CLIENTS, BURST_EVENTS, USUAL_BURST_EVENTS = 200, 1000, 200
 Publish = Callable[[int, int], None]
 
@@ -180,7 +182,8 @@ def main() -> None:
             found["usual"].append(measure_usual(options.clients, max(5, options.rounds // 3)))
             found["daphne"].append(measure_product(data, product_on_daphne, options.clients, options.rounds))
             found["uvicorn"].append(measure_product(data, product_on_uvicorn, options.clients, options.rounds))
-        bursts = [[burst_product(data, stalled=stalled) for stalled in (False, True)] for _ in range(options.repeat)]
+        repeat = BURSTS_PER_RUN * options.repeat
+        bursts = [[burst_product(data, stalled=stalled) for stalled in (False, True)] for _ in range(repeat)]
     lost_usual = statistics.median(burst_usual() for _ in range(options.repeat))
     show(options.clients, found)
     show_burst(bursts, lost_usual)

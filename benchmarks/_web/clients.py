@@ -29,6 +29,7 @@ class Clients:
         self.counts: dict[int, int] = {}
         self.latencies: list[float] = []
         self.known: dict[bytes, list[tuple[int, float]]] = {}
+        self.single: dict[bytes, bytes] = {}
 
     def connect(self, host: str, port: int, path: str, headers: dict[str, str], count: int) -> None:
         for _ in range(count):
@@ -52,9 +53,16 @@ class Clients:
         if not data:
             raise SystemExit("the server closed a client that reads")
         now = time.time()
-        data = self.rest[number] + data
+        if not self.rest[number] and (payload := self.single.get(data)) is not None:
+            self.note(payload, now)
+            return
+        self.split(number, self.rest[number] + data, now)
+
+    def split(self, number: int, data: bytes, now: float) -> None:
         position = 0
         while (frame := next_frame(data, position)) is not None:
+            if position == 0 and frame[1] == len(data):
+                self.single[data] = frame[0]
             payload, position = frame
             self.note(payload, now)
         self.rest[number] = data[position:]
