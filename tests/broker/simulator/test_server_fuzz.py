@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import struct
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from apps.broker.simulator.testing import SimulatorProcess
 from .conftest import START, Connect
 from .server_support import until
 
-CONNECTIONS = int(os.environ.get("SIMULATOR_FUZZ_CONNECTIONS", "400"))
+CONNECTIONS = 2000
 SEED = 20261120
 AT_ONCE = 8
 HELLO = b"API\0\0\0\0\x09v157..178"
