@@ -2,30 +2,87 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
 
-from apps.jobs.choices import UNFINISHED, WITHOUT_SUCCESS, RunState
+from apps.jobs.choices import UNFINISHED, WITHOUT_SUCCESS, CatchUp, RunState
+from apps.jobs.domain.plans import Plan
 
 
 class JobSchedule(models.Model):
-    """When a job is due. Created from the job's declaration; afterwards the operator's."""
+    """When a job is due. Created from the job's declaration; afterwards the operator's.
+
+    `next_due_at` is the earliest slot that is not accounted for: all before it have their row in JobRun.
+    """
 
     job = models.CharField(max_length=64, unique=True)
     cron = models.CharField(
         max_length=100, blank=True, help_text="minute hour day month weekday; empty: only when somebody asks."
     )
-    time_zone = models.CharField(max_length=64, default="UTC")
+    time_zone = models.CharField(
+        max_length=64, default="UTC", help_text="The cron's clock, such as UTC or America/New_York."
+    )
+    calendar = models.CharField(
+        max_length=16, blank=True, help_text="Only on the trading days of this exchange; empty: every day."
+    )
+    minutes_after_close = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Due this long after the exchange closes, on half-days too; instead of a cron."
+    )
+    catch_up = models.CharField(
+        max_length=8, choices=CatchUp, default=CatchUp.ONCE, help_text="What becomes of slots later than the grace."
+    )
+    grace_minutes = models.PositiveIntegerField(
+        default=60, help_text="How late a slot may still start, or wait for the job it depends on."
+    )
+    depends_on = models.CharField(
+        max_length=64, blank=True, help_text="Waits until this job has succeeded for its own latest slot."
+    )
+    skip_slot = models.DateTimeField(null=True, blank=True, help_text="This one slot is not run.")
+    skipped_by = models.CharField(max_length=150, blank=True)
     enabled = models.BooleanField(default=True)
     next_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     class Meta:
         ordering = ["job"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(minutes_after_close=None) | ~models.Q(calendar=""),
+                name="jobs_close_needs_a_calendar",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.job
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(self.cron, self.time_zone, self.calendar, self.minutes_after_close)
+
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(minutes=self.grace_minutes)
+
+
+class JobsPause(models.Model):
+    """The latest pause of all schedules, in one row; it lasts while `resumed_at` is empty."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
+    paused_at = models.DateTimeField()
+    paused_by = models.CharField(max_length=150)
+    reason = models.CharField(max_length=500)
+    resumed_at = models.DateTimeField(null=True, blank=True)
+    resumed_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        verbose_name_plural = "pause of all jobs"
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="jobs_one_pause")]
+
+    def __str__(self) -> str:
+        return f"Paused by {self.paused_by}: {self.reason}"
 
 
 class JobRun(models.Model):

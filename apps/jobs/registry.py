@@ -8,18 +8,25 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.jobs.choices import CatchUp
 from apps.jobs.context import JobContext
-from apps.jobs.domain import cron as cron_domain
+from apps.jobs.domain import plans
 from apps.jobs.exceptions import InvalidJob, UnknownJob
 
 JobFunction = Callable[[JobContext], dict[str, Any]]
+# Why the job cannot run just now; "" when it can.
+Waits = Callable[[], str]
 
 RUN_PERMISSION = "jobs.run_job"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`retry_delays[n]` are the seconds before attempt n+1. `cron` empty: runs only when somebody asks."""
+    """`retry_delays[n]` are the seconds before attempt n+1. `cron` empty: runs only when somebody asks.
+
+    While `waits_for()` names a reason, a run waits without using up an attempt, for at most `wait_limit` seconds after
+    it was due.
+    """
 
     name: str
     title: str
@@ -31,6 +38,17 @@ class Job:
     cron: str
     time_zone: str
     permission: str
+    calendar: str = ""
+    minutes_after_close: int | None = None
+    catch_up: str = CatchUp.ONCE
+    grace_minutes: int = 60
+    depends_on: str = ""
+    waits_for: Waits | None = None
+    wait_limit: int = 2 * 3600
+
+    @property
+    def plan(self) -> plans.Plan:
+        return plans.Plan(self.cron, self.time_zone, self.calendar, self.minutes_after_close)
 
 
 _jobs: dict[str, Job] = {}
@@ -47,6 +65,13 @@ def job(
     cron: str = "",
     time_zone: str = "UTC",
     permission: str = RUN_PERMISSION,
+    calendar: str = "",
+    minutes_after_close: int | None = None,
+    catch_up: str = CatchUp.ONCE,
+    grace_minutes: int = 60,
+    depends_on: str = "",
+    waits_for: Waits | None = None,
+    wait_limit: int = 2 * 3600,
 ) -> Callable[[JobFunction], JobFunction]:
     """Declare a function of a `tasks.py` as a job. Its schedule is only the default: operators edit the row."""
 
@@ -63,6 +88,13 @@ def job(
                 cron=cron,
                 time_zone=time_zone,
                 permission=permission,
+                calendar=calendar,
+                minutes_after_close=minutes_after_close,
+                catch_up=catch_up,
+                grace_minutes=grace_minutes,
+                depends_on=depends_on,
+                waits_for=waits_for,
+                wait_limit=wait_limit,
             )
         )
         return function
@@ -90,9 +122,7 @@ def _check(declared: Job) -> None:
         raise InvalidJob(
             f"Job {declared.name}: timeout {declared.timeout} s is above {longest} s (Q_CLUSTER retry / 2)."
         )
-    cron_domain.find_zone(declared.time_zone)
-    if declared.cron:
-        cron_domain.check_cron(declared.cron)
+    plans.check(declared.plan)
 
 
 def all_jobs() -> list[Job]:

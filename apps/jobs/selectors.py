@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 
 from apps.jobs import registry
-from apps.jobs.choices import UNFINISHED, UNSUCCESSFUL, RunState
+from apps.jobs.choices import NOT_RUN, UNFINISHED, UNSUCCESSFUL, RunState
 from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
 from apps.jobs.registry import Job
 
@@ -59,13 +59,14 @@ class WorkerState:
 def plain_status(state: str) -> str:
     if state == RunState.SUCCEEDED:
         return "success"
-    return "failed" if state in (*UNSUCCESSFUL, RunState.CANCELLED) else "running"
+    return "running" if state in UNFINISHED else "failed"
 
 
 def job_overview(*, now: datetime) -> list[JobStatus]:
     """Every declared job; three queries, however many there are."""
     schedules = {schedule.job: schedule for schedule in JobSchedule.objects.all()}
-    newest = {run.job: run for run in JobRun.objects.order_by("job", "-created_at", "-id").distinct("job")}
+    begun = JobRun.objects.exclude(state__in=NOT_RUN)
+    newest = {run.job: run for run in begun.order_by("job", "-created_at", "-id").distinct("job")}
     succeeded = JobRun.objects.filter(state=RunState.SUCCEEDED).order_by("job", "-ended_at").distinct("job")
     successes = dict(succeeded.values_list("job", "ended_at"))
     return [
