@@ -11,7 +11,7 @@ from apps.broker.config import BrokerConfig
 from apps.broker.domain.restart_window import Region, RestartCalendar, RestartWindow
 from tradeops.lib.environment import Environment, database_from_dsn
 from tradeops.processes.postgres import EmbeddedPostgres
-from tradeops.secret_key import load_or_create_secret_key
+from tradeops.secret_key import load_or_create_fernet_key, load_or_create_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(BASE_DIR)
@@ -44,6 +44,8 @@ SIMULATOR_CONTROL_PORT = env.integer("SIMULATOR_CONTROL_PORT", 7597, low=1, high
 
 WEB_PORT = env.integer("WEB_PORT", 8000, low=1, high=65535)
 WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
+# Where people reach the pages: the beginning of every link in a notice.
+PUBLIC_URL = env.text("PUBLIC_URL", f"http://{WEB_HOST}:{WEB_PORT}").rstrip("/")
 
 INSTALLED_APPS = [
     "daphne",
@@ -146,6 +148,13 @@ Q_CLUSTER: dict[str, Any] = {
     "recycle": 200,
     "label": "Job queue",
 }
+
+# Notices. The first key seals the channels' addresses, all of them open: a new key goes in front.
+FERNET_KEYS = env.list("FERNET_KEYS") or [load_or_create_fernet_key(VAR_DIR)]
+SCHEDULER_WEBHOOK_URL = env.text("SCHEDULER_WEBHOOK_URL")
+NOTICES_ALLOW_PRIVATE = env.boolean("NOTICES_ALLOW_PRIVATE", False)
+INCIDENT_ESCALATION_MINUTES = env.integer("INCIDENT_ESCALATION_MINUTES", 15, low=1, high=10_080)
+INCIDENT_REMINDER_MINUTES = env.integer("INCIDENT_REMINDER_MINUTES", 60, low=1, high=10_080)
 
 USE_TZ = True
 TIME_ZONE = "UTC"

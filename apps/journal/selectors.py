@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.conf import settings
+from django.db.models import Case, Count, QuerySet, When
 
-from apps.journal.models import Event
+from apps.journal.choices import INCIDENT_STEPS, Severity
+from apps.journal.fields import Unreadable
+from apps.journal.models import Channel, Delivery, Event, Incident, ProcessHeartbeat
+from apps.journal.outbound.destinations import WEBHOOK, Destination
 
 CHANNEL = "journal_event"
 
@@ -26,3 +30,51 @@ def latest_events(*, limit: int) -> list[Event]:
 def last_number() -> int:
     """The number of the newest event, 0 when there is none."""
     return numbered_events().order_by("-number").values_list("number", flat=True).first() or 0
+
+
+def process_heartbeats() -> list[ProcessHeartbeat]:
+    return list(ProcessHeartbeat.objects.all())
+
+
+def destinations() -> list[Destination]:
+    """Where notices go now. To be kept by whoever must still send them when the database is away."""
+    channels = [_channel_destination(channel) for channel in Channel.objects.filter(enabled=True)]
+    return [destination for destination in (_webhook(), *channels) if destination is not None]
+
+
+def destination_of(delivery: Delivery) -> Destination | None:
+    """None when there is no such place any more."""
+    if delivery.place == WEBHOOK:
+        return _webhook()
+    channel = delivery.channel
+    return _channel_destination(channel) if channel is not None and channel.enabled else None
+
+
+def _webhook() -> Destination | None:
+    url: str = settings.SCHEDULER_WEBHOOK_URL
+    return Destination(WEBHOOK, url) if url else None
+
+
+def _channel_destination(channel: Channel) -> Destination | None:
+    if isinstance(channel.url, Unreadable):
+        return None
+    return Destination(channel.name, channel.url, channel.minimum_severity, channel.quiet_hours)
+
+
+def open_incidents() -> QuerySet[Incident]:
+    """The most severe first."""
+    return Incident.objects.filter(resolved_at=None).order_by(
+        Case(When(severity=Severity.CRITICAL, then=0), When(severity=Severity.WARNING, then=1), default=2), "-opened_at"
+    )
+
+
+def open_incident_counts() -> dict[str, int]:
+    """Open incidents by severity; those without any are missing."""
+    counted = Incident.objects.filter(resolved_at=None).order_by().values_list("severity")
+    return dict(counted.annotate(Count("pk")))
+
+
+def timeline(incident: Incident, *, limit: int = 200) -> list[Event]:
+    """What the journal holds of an incident, oldest first."""
+    events = numbered_events().filter(step__in=INCIDENT_STEPS, data__incident=incident.pk)
+    return list(events.order_by("number")[:limit])

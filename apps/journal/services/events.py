@@ -1,4 +1,4 @@
-"""Writing to the journal."""
+"""Appending to the journal."""
 
 from __future__ import annotations
 

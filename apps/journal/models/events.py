@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.fields.json import KeyTransform
 
-from apps.journal.choices import Level
+from apps.journal.choices import INCIDENT_STEPS, Level
 from tradeops.lib import clock
 
 
@@ -30,6 +31,12 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["level", "-number"], name="journal_event_level"),
             models.Index(fields=["scope", "-number"], name="journal_event_scope"),
+            models.Index(
+                KeyTransform("incident", "data"),
+                "number",
+                name="journal_event_incident",
+                condition=models.Q(step__in=INCIDENT_STEPS),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,110 @@
+"""Delivering what is queued. Any number of processes may do it at once: each notice is sent by one."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.journal.choices import DeliveryState, Level
+from apps.journal.domain.backoff import delay_after
+from apps.journal.exceptions import NoticeFailed
+from apps.journal.models import Delivery
+from apps.journal.outbound.destinations import Destination
+from apps.journal.selectors import destination_of
+from apps.journal.services.escalation import escalate_due
+from apps.journal.services.events import record
+from apps.journal.services.notices import STEP
+from tradeops.lib import clock
+
+# Longer than a send can take. A process that dies while sending leaves the notice to others after this.
+LEASE = timedelta(seconds=60)
+
+
+def deliver_due(now: datetime | None = None) -> int:
+    """Remind of critical incidents, then send every notice that is due; how many were delivered.
+
+    Not for use inside a transaction. A place that fails is left alone for the rest of the call, so that a dead one
+    costs at most 10 s. A notice is sent twice only where the process dies between the answer and writing it down.
+    """
+    moment = now or clock.now()
+    escalate_due(now=moment)
+    delivered, failing = 0, set[str]()
+    while (delivery := _claim(moment, failing)) is not None:
+        if _deliver(delivery, now or clock.now()):
+            delivered += 1
+        else:
+            failing.add(delivery.place)
+    return delivered
+
+
+@transaction.atomic
+def _claim(now: datetime, failing: set[str]) -> Delivery | None:
+    """The oldest that is due, with its attempt counted; those in quiet hours are put off."""
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    due = Delivery.objects.filter(free, state=DeliveryState.PENDING, next_attempt_at__lte=now).exclude(
+        place__in=failing
+    )
+    locked = (
+        due.select_related("channel")
+        .order_by("next_attempt_at", "id")
+        .select_for_update(skip_locked=True, of=("self",))
+    )
+    for delivery in locked.iterator(chunk_size=20):
+        destination = destination_of(delivery)
+        held_until = destination.held_until(delivery.severity, now=now) if destination else None
+        if held_until is not None and held_until > now:
+            Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at=held_until)
+            continue
+        delivery.attempts += 1
+        delivery.lease_owner, delivery.lease_until = uuid.uuid4().hex, now + LEASE
+        delivery.save(update_fields=["attempts", "lease_owner", "lease_until"])
+        return delivery
+    return None
+
+
+def _deliver(delivery: Delivery, now: datetime) -> bool:
+    try:
+        status_code = _send(destination_of(delivery), delivery, now)
+    except NoticeFailed as error:
+        _failed(delivery, error, now)
+        return False
+    return _end(
+        delivery,
+        state=DeliveryState.DELIVERED,
+        delivered_at=now,
+        status_code=status_code,
+        next_attempt_at=None,
+        error="",
+    )
+
+
+def _send(destination: Destination | None, delivery: Delivery, now: datetime) -> int | None:
+    if destination is None:
+        raise NoticeFailed(f"{delivery.place} is gone, disabled or cannot be read: see the notice channels")
+    return destination.send(delivery.subject, delivery.body, severity=delivery.severity, now=now)
+
+
+@transaction.atomic
+def _failed(delivery: Delivery, error: NoticeFailed, now: datetime) -> None:
+    delay = delay_after(delivery.attempts)
+    state = DeliveryState.PENDING if delay is not None else DeliveryState.GIVEN_UP
+    following = now + delay if delay is not None else None
+    if not _end(delivery, state=state, next_attempt_at=following, status_code=error.status_code, error=str(error)):
+        return
+    ending = f"next attempt at {following:%H:%M:%S} UTC" if following else "given up"
+    record(
+        step=STEP,
+        message=f"notice failed: {delivery}, attempt {delivery.attempts}: {error}; {ending}",
+        level=Level.WARN if following else Level.ERROR,
+        scope="journal",
+        data={"delivery": delivery.pk, **({"incident": delivery.incident_id} if delivery.incident_id else {})},
+    )
+
+
+def _end(delivery: Delivery, **values: object) -> bool:
+    """Fenced: only as long as nobody has taken the delivery over."""
+    mine = Delivery.objects.filter(pk=delivery.pk, lease_owner=delivery.lease_owner, state=DeliveryState.PENDING)
+    return bool(mine.update(lease_owner="", lease_until=None, **values))
