@@ -4,6 +4,8 @@ JobsError
   UnknownJob         nobody declared a job of that name
   InvalidSchedule    a cron expression or time zone that cannot be used
   LeaseLost          another process has taken the run over: stop at once
+  StopRequested      a person asked the running job to stop
+  ActionRefused      what a person asked for makes no sense as things stand
   NoWorker           nothing would run the job
 """
 
@@ -27,6 +29,14 @@ class InvalidSchedule(JobsError):
 
 
 class LeaseLost(JobsError):
+    pass
+
+
+class StopRequested(JobsError):
+    pass
+
+
+class ActionRefused(JobsError):
     pass
 
 

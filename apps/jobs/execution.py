@@ -16,7 +16,7 @@ from django_q.exceptions import TimeoutException
 
 from apps.jobs import registry, services
 from apps.jobs.context import JobContext
-from apps.jobs.exceptions import JobsError, LeaseLost
+from apps.jobs.exceptions import JobsError, LeaseLost, StopRequested
 from apps.jobs.lease import LeaseKeeper
 from apps.jobs.models import JobRun
 from apps.jobs.queue import WORKER_VARIABLE
@@ -65,6 +65,9 @@ def _work(job: Job, context: JobContext) -> Write | None:
     except LeaseLost as lost:
         logger.warning("%s", lost)
         return None
+    except StopRequested:
+        ended_at = clock.now()
+        return lambda: services.end_stopped(run=context.run, report=context.report(), now=ended_at)
     except TradeOpsError as error:
         return _failure(job, context, str(error), expected=True)
     except Exception as error:

@@ -1,6 +1,6 @@
 """Writing to the jobs' tables: asking for runs, working them off, schedules, and what workers say of themselves."""
 
-from apps.jobs.services.attempts import claim, fail, lose, succeed
+from apps.jobs.services.attempts import claim, end_stopped, fail, lose, succeed
 from apps.jobs.services.recovery import (
     end_lost_runs,
     end_runs_of_dead_processes,
@@ -16,6 +16,7 @@ __all__ = [
     "claim",
     "dispatch_due",
     "end_lost_runs",
+    "end_stopped",
     "end_runs_of_dead_processes",
     "ensure_schedules",
     "fail",

@@ -108,6 +108,17 @@ def fail(
 
 
 @transaction.atomic
+def end_stopped(*, run: JobRun, report: Report, now: datetime) -> bool:
+    """End a run that stopped because a person asked it to. False as in `succeed`."""
+    if not _end(run, RunState.CANCELLED, now=now, report=report):
+        return False
+    by = JobRun.objects.values_list("cancel_requested_by", flat=True).get(pk=run.pk)
+    _record(run, f"job cancelled: {run.job} stopped, as {by} asked", level=Level.WARN)
+    _wake_waiting_runs(run.job, now)
+    return True
+
+
+@transaction.atomic
 def lose(*, run: JobRun, job: Job | None, error: str, now: datetime) -> bool:
     """End an attempt whose process is gone: what is left of its attempts follows at once."""
     return _end_attempt(run, job, error, now, None, "", True, now)
@@ -124,6 +135,8 @@ def _end_attempt(
     again_at: datetime,
 ) -> bool:
     final = RunState.FAILED if expected else RunState.ERRORED
+    if _is_asked_to_stop(run):
+        job, final = None, RunState.CANCELLED  # whoever asked it to stop does not want it again
     retries = job is not None and run.attempt < run.max_attempts
     state = RunState.WAITING_RETRY if retries else final
     values = {"error": error, "traceback": traceback, "next_attempt_at": again_at if retries else None}
@@ -141,6 +154,12 @@ def _end_attempt(
         enqueue(run, timeout=job.timeout, at=again_at)
     _wake_waiting_runs(run.job, now)
     return True
+
+
+def _is_asked_to_stop(run: JobRun) -> bool:
+    """Locks the row: whoever asks a moment later sees how the attempt ended."""
+    row = JobRun.objects.select_for_update().filter(pk=run.pk).values_list("cancel_requested_at").first()
+    return row is not None and row[0] is not None
 
 
 def _end(run: JobRun, state: RunState, *, now: datetime, report: Report | None, **values: Any) -> bool:
