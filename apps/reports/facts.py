@@ -15,7 +15,9 @@ from apps.reports.selectors.executions import ExecutionRow, execution_rows
 from apps.reports.selectors.holdings import Contributors, Portfolio
 from apps.reports.selectors.performance import Measured, measured_between
 from apps.reports.selectors.reliability import JobReliability, job_reliability
-from apps.reports.selectors.trades import TradeHistory, trade_history
+from apps.reports.selectors.trades import TradeHistory, day_bounds, trade_history
+from apps.strategies import selectors as strategies
+from apps.strategies.models import MomentumSignal, RebalanceAdvice
 
 # How much of what came before a period its charts show.
 LOOK_BACK = {ReportKind.WEEKLY: timedelta(days=91), ReportKind.MONTHLY: timedelta(days=365)}
@@ -43,6 +45,8 @@ class Facts:
     commentary: str
     missing: list[date]
     mirrored_at: datetime | None
+    signal: MomentumSignal | None
+    advice: RebalanceAdvice | None
 
 
 def gather(*, account: Account, period: Period, now: datetime) -> Facts:
@@ -51,6 +55,7 @@ def gather(*, account: Account, period: Period, now: datetime) -> Facts:
     start = equity.baseline_date(account=account, first=period.first)
     measured = measured_between(account=account, first=period.first, last=period.last, trades=trades, start=start)
     session = broker.session(now=now)
+    until = min(now, day_bounds(period.first, period.last)[1])
     return Facts(
         account=account.code,
         mode=account.get_mode_display(),
@@ -67,6 +72,8 @@ def gather(*, account: Account, period: Period, now: datetime) -> Facts:
         commentary=_commentary(account, period),
         missing=_missing(account, period, now),
         mirrored_at=session.heartbeat_at if session.is_following else session.synchronised_at,
+        signal=strategies.latest_signal(until=until),
+        advice=strategies.latest_advice(account=account.code, until=until),
     )
 
 

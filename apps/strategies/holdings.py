@@ -16,16 +16,16 @@ REMEDY = "take one first with `manage.py snapshot`"
 
 
 def latest_snapshot() -> PortfolioSnapshot | None:
-    """Of the account that is traded; of any where that is not clear."""
+    """Of the account that is traded; None where it has none, or where it is not clear which account that is."""
     account = broker.default_account()
-    return snapshots.latest_snapshot(account=account.code if account else "")
+    return snapshots.latest_snapshot(account=account.code) if account else None
 
 
 def require_snapshot(now: datetime) -> tuple[PortfolioSnapshot, list[str]]:
     """With warnings about its age. Raises NoSnapshot when there is none, or none of the last 48 hours."""
     snapshot = latest_snapshot()
     if snapshot is None:
-        raise NoSnapshot(f"There is no portfolio snapshot: {REMEDY}.")
+        raise NoSnapshot(why_none())
     age = now - snapshot.taken_at
     told = f"The latest snapshot is of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC, {age / timedelta(hours=1):.0f} h ago"
     if age > REFUSED_AFTER:
@@ -35,6 +35,13 @@ def require_snapshot(now: datetime) -> tuple[PortfolioSnapshot, list[str]]:
             f"The latest snapshot states an equity of {snapshot.total_equity:,.2f}: weights have no meaning."
         )
     return snapshot, [f"{told}: the portfolio may have changed."] if age > WARNED_AFTER else []
+
+
+def why_none() -> str:
+    account = broker.default_account()
+    if account is None and snapshots.latest_snapshot() is not None:
+        return "It is not clear which account is traded: set IBKR_ACCOUNT to the one that follows the signal."
+    return f"There is no portfolio snapshot{f' of {account}' if account else ''}: {REMEDY}."
 
 
 def positions_of(snapshot: PortfolioSnapshot) -> list[SnapshotPosition]:

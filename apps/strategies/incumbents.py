@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from apps.snapshots.models import PortfolioSnapshot
-from apps.strategies import holdings
+from apps.strategies import holdings, selectors
 from apps.strategies.domain.parameters import MomentumParameters
-from apps.strategies.models import MomentumSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,11 @@ def find_incumbents(*, now: datetime, parameters: MomentumParameters) -> Incumbe
     snapshot = holdings.latest_snapshot()
     if snapshot is not None and now - snapshot.taken_at <= holdings.REFUSED_AFTER:
         return Incumbents(held_funds(snapshot, parameters), f"snapshot of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC")
-    last = MomentumSignal.objects.filter(top_n=parameters.top_n).order_by("-created_at", "-id").first()
+    last = selectors.last_selection(top_n=parameters.top_n)
     if last is None:
         return Incumbents(frozenset(), "no snapshot of the last 48 h and no earlier signal")
-    selected = last.rows.filter(is_selected=True).values_list("symbol", flat=True)
-    return Incumbents(frozenset(selected), f"signal of {last.signal_date}")
+    selected = frozenset(row.symbol for row in last.rows.all() if row.is_selected)
+    return Incumbents(selected, f"signal of {last.signal_date}")
 
 
 def held_funds(snapshot: PortfolioSnapshot, parameters: MomentumParameters) -> frozenset[str]:

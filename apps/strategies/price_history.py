@@ -12,6 +12,7 @@ from django.db import transaction
 from apps.broker.choices import RequestKind
 from apps.journal import services as journal
 from apps.journal.choices import Level
+from apps.strategies import selectors
 from apps.strategies.domain import history
 from apps.strategies.domain.closes import Close
 from apps.strategies.domain.history import DayBar
@@ -52,8 +53,7 @@ def london_date(now: datetime) -> date:
 
 def find_series(fund: Fund, currency: str, now: datetime) -> PriceSeries:
     """The fund's line in that currency, from the broker the first time."""
-    series = PriceSeries.objects.filter(symbol=fund.symbol, currency=currency).first()
-    return series or resolve(fund, currency, now)
+    return selectors.find_series(symbol=fund.symbol, currency=currency) or resolve(fund, currency, now)
 
 
 def resolve(fund: Fund, currency: str, now: datetime) -> PriceSeries:

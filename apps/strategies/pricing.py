@@ -11,11 +11,12 @@ from apps.broker import selectors as broker
 from apps.broker.choices import RequestKind
 from apps.broker.models import Instrument
 from apps.snapshots.models import PortfolioSnapshot, SnapshotPosition
+from apps.strategies import selectors
 from apps.strategies.domain.history import read_number
 from apps.strategies.domain.rebalance import Quotation
 from apps.strategies.gateway import ask
-from apps.strategies.models import PriceSeries
 from tradeops.lib.known import Known
+from tradeops.lib.money import price_unit
 
 # Below the market data lines that an account has at least, so that one request never starves the others.
 QUOTES_AT_ONCE = 40
@@ -47,7 +48,8 @@ def price_line(con_id: int, quote: Mapping[str, Any], currency: str, rates: Mapp
     magnifier = find_magnifier(con_id)
     if magnifier is None:
         return Priced(None, "The broker does not describe the contract, so the unit of its price is not known.")
-    return Priced(Quotation(price, price / magnifier * rates[currency], str(source)))
+    in_base = price / magnifier * rates[currency]
+    return Priced(Quotation(price, in_base, str(source), price_unit(currency, magnifier)))
 
 
 def find_magnifier(con_id: int) -> int | None:
@@ -55,7 +57,7 @@ def find_magnifier(con_id: int) -> int | None:
 
     A mirrored instrument without a tick size has no fetched details yet: its magnifier is a mere default.
     """
-    series = PriceSeries.objects.filter(con_id=con_id).first()
+    series = selectors.series_of_line(con_id)
     if series is not None:
         return series.price_magnifier
     instrument = Instrument.objects.filter(con_id=con_id, min_tick__isnull=False).first()

@@ -1,19 +1,47 @@
-"""The weekly work as one piece, for the command and the job: fresh signal, advice, both stored together."""
+"""The weekly work as one piece, for the command and the job: fresh signal, advice, both stored together and told."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from django.db import transaction
 
-from apps.strategies import reports
+from apps.journal import services as journal
+from apps.journal.choices import Level
+from apps.strategies import files, reports
 from apps.strategies.models import RebalanceAdvice
-from apps.strategies.services.advice import Recommendation, store_advice
+from apps.strategies.services.advice import SCOPE, STEP, Recommendation, store_advice
 from apps.strategies.services.signals import store_signal
 
 
-@transaction.atomic
-def store_recommendation(
-    *, recommendation: Recommendation, job_run: int | None = None, actor: str = ""
-) -> RebalanceAdvice:
-    signal = store_signal(computed=recommendation.computed, job_run=job_run, actor=actor)
-    report = reports.as_text(reports.advice_parts(recommendation))
-    return store_advice(recommendation=recommendation, signal=signal, report=report, job_run=job_run, actor=actor)
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """`file` is None where the text could not be written; the advice is stored all the same."""
+
+    advice: RebalanceAdvice
+    file: Path | None
+
+
+def store_recommendation(*, recommendation: Recommendation, job_run: int | None = None, actor: str = "") -> Stored:
+    """Signal and advice in one transaction, then the text file of the day."""
+    with transaction.atomic():
+        signal = store_signal(computed=recommendation.computed, job_run=job_run, actor=actor)
+        report = reports.as_text(reports.advice_parts(recommendation))
+        advice = store_advice(recommendation=recommendation, signal=signal, report=report, job_run=job_run, actor=actor)
+    return Stored(advice, keep_text(recommendation, actor))
+
+
+def keep_text(recommendation: Recommendation, actor: str) -> Path | None:
+    text = reports.as_text(reports.whole_report(recommendation))
+    try:
+        return files.write_report(day=recommendation.at.date(), text=text)
+    except OSError as error:
+        journal.record(
+            step=STEP,
+            message=f"{error.filename or 'the report file'} cannot be written: {error.strerror}. The advice is stored.",
+            level=Level.WARN,
+            scope=SCOPE,
+            actor=actor,
+        )
+        return None

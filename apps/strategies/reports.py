@@ -9,11 +9,13 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from apps.broker.choices import PriceSource
 from apps.snapshots.models import PortfolioSnapshot
 from apps.strategies.domain.momentum import RankedFund
-from apps.strategies.domain.rebalance import Advice, Trade
+from apps.strategies.domain.rebalance import Advice, Quotation, Trade
 from apps.strategies.domain.universe import SECTORS
-from apps.strategies.services.advice import Recommendation, trades_recommended
+from apps.strategies.models.advice import trades_recommended
+from apps.strategies.services.advice import Recommendation
 from apps.strategies.services.signals import ComputedSignal
 
 REPORT_WIDTH = 140
@@ -30,6 +32,17 @@ def signal_parts(computed: ComputedSignal, snapshot: PortfolioSnapshot | None) -
         f"Held before: {held} ({computed.incumbents.source})",
         f"Parameters: revision {computed.revision.number}, top {computed.parameters.top_n}",
         cash_line(snapshot),
+    ]
+
+
+def whole_report(recommendation: Recommendation) -> list[RenderableType]:
+    """For the file: when, from what, the ranking, the trades."""
+    snapshot = recommendation.snapshot
+    return [
+        f"Rebalance report of {recommendation.at:%Y-%m-%d %H:%M} UTC, account {snapshot.account}",
+        f"Portfolio: snapshot of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC. Recommendations only: no order was sent.",
+        *signal_parts(recommendation.computed, snapshot),
+        *advice_parts(recommendation),
     ]
 
 
@@ -59,7 +72,7 @@ def advice_parts(recommendation: Recommendation) -> list[RenderableType]:
     advice, currency = recommendation.advice, recommendation.snapshot.currency
     parts: list[RenderableType]
     if advice.trades:
-        parts = [advice_table(recommendation), footer(advice, currency)]
+        parts = [advice_table(recommendation), footer(advice, currency), *price_sources(advice)]
     elif advice.warnings:
         parts = ["No trades recommended; see the notes."]
     else:
@@ -91,12 +104,25 @@ def advice_row(trade: Trade, currency: str) -> tuple[str, ...]:
         trade.symbol,
         f"{trade.line.name} {trade.line.currency}",
         f"{trade.shares.normalize():,f}",
-        f"{trade.quotation.quoted:,.4f} ({trade.quotation.source})",
+        price_text(trade.quotation),
         f"{trade.value:,.2f} {currency}",
         f"{trade.current_weight:.1%}",
         f"{trade.target_weight:.1%}",
         trade.reason,
     )
+
+
+def price_text(quotation: Quotation) -> str:
+    return f"{quotation.quoted:,.4f} {quotation.unit}"
+
+
+def price_sources(advice: Advice) -> list[str]:
+    """Where prices come from that are not live, so that nobody takes them for the market's."""
+    found: dict[str, list[str]] = {}
+    for trade in advice.trades:
+        if trade.quotation.source != PriceSource.MARKET:
+            found.setdefault(PriceSource(trade.quotation.source).label.lower(), []).append(trade.symbol)
+    return [f"Not live prices: {label} of {', '.join(symbols)}." for label, symbols in sorted(found.items())]
 
 
 def as_text(parts: Sequence[RenderableType]) -> str:
@@ -169,6 +195,7 @@ def trade_document(trade: Trade) -> dict[str, Any]:
         "action": trade.action.value,
         "shares_to_trade": float(trade.shares),
         "price": float(trade.quotation.quoted),
+        "price_unit": trade.quotation.unit,
         "price_source": trade.quotation.source,
         "value": round(float(trade.value), 2),
         "current_weight": float(trade.current_weight),

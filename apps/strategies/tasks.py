@@ -6,7 +6,6 @@ from apps.jobs.context import JobContext
 from apps.jobs.registry import job
 from apps.strategies import services
 from apps.strategies.rebalancing import store_recommendation
-from apps.strategies.services.advice import trades_recommended
 
 
 @job(
@@ -22,9 +21,10 @@ def weekly_rebalance(context: JobContext) -> dict[str, Any]:
     recommendation = services.recommend_trades(now=context.now, progress=context.progress)
     for warning in recommendation.warnings:
         context.log(warning)
-    stored = store_recommendation(recommendation=recommendation, job_run=context.run.pk)
+    done = store_recommendation(recommendation=recommendation, job_run=context.run.pk)
+    stored = done.advice
     return {
-        "message": trades_recommended(stored.buy_count + stored.sell_count),
+        "message": stored.summary,
         "advice": stored.pk,
         "signal": stored.signal_id,
         "signal_date": stored.signal.signal_date.isoformat(),
@@ -32,6 +32,7 @@ def weekly_rebalance(context: JobContext) -> dict[str, Any]:
         "buys": stored.buy_count,
         "sells": stored.sell_count,
         "net_cash_flow": f"{stored.net_cash_flow:.2f} {stored.currency}",
+        "file": done.file.name if done.file else None,
     }
 
 

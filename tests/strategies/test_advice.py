@@ -114,7 +114,7 @@ def test_worked_portfolio_gives_the_trades_worked_by_hand() -> None:
 def test_stored_advice_has_its_signal_its_reasons_and_its_sums() -> None:
     snapshot = store_snapshot(cash="100000")
     hold(snapshot, "SXLE", "50", "100")
-    stored = store_recommendation(recommendation=recommend(), job_run=9, actor="ann")
+    stored = store_recommendation(recommendation=recommend(), job_run=9, actor="ann").advice
     assert (stored.signal, stored.snapshot, stored.job_run) == (MomentumSignal.objects.get(), snapshot, 9)
     assert (stored.buy_count, stored.sell_count, stored.account, stored.currency) == (3, 1, "DU1", "USD")
     assert stored.net_cash_flow == stored.sell_value - stored.buy_value == 5_000 - 99_900
@@ -131,7 +131,7 @@ def test_nothing_to_trade_is_stored_too() -> None:
     for symbol in ("SXLK", "SXLF", "SXLV"):
         hold(snapshot, symbol, "333", "100")
     found = recommend()
-    assert store_recommendation(recommendation=found).buy_count == 0
+    assert store_recommendation(recommendation=found).advice.buy_count == 0
     assert "No trades required" in reports.as_text(reports.advice_parts(found))
     assert Event.objects.get(step="Rebalance").message == "0 trades recommended"
 

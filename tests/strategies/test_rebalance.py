@@ -18,7 +18,7 @@ THRESHOLD = Decimal("0.02")
 def line(
     quantity: str = "0", price: str | None = "100", value: str | None = "", con_id: int = 1, note: str = ""
 ) -> FundLine:
-    quotation = None if price is None else Quotation(Decimal(price), Decimal(price), "market")
+    quotation = None if price is None else Quotation(Decimal(price), Decimal(price), "market", "USD")
     worth = Decimal(quantity) * Decimal(price or "100") if value == "" else None if value is None else Decimal(value)
     return FundLine(con_id, f"L{con_id}", "USD", Decimal(quantity), worth, quotation, note)
 
@@ -131,7 +131,7 @@ def test_advice_never_sells_more_than_is_held_nor_overshoots(
     lines: list[tuple[int, Decimal, Decimal]], target: Decimal
 ) -> None:
     held = [
-        FundLine(number, "L", "USD", Decimal(count), count * then, Quotation(now, now, "market"))
+        FundLine(number, "L", "USD", Decimal(count), count * then, Quotation(now, now, "market", "USD"))
         for number, (count, then, now) in enumerate(lines)
     ]
     wanted = Candidate("SXLK", target, largest_first(held), "why")
@@ -158,7 +158,7 @@ def test_shares_do_not_depend_on_the_currency_of_the_account(
     count: int, price: Decimal, target: Decimal, power: int
 ) -> None:
     def shares(factor: int) -> list[Decimal]:
-        quotation = Quotation(price, price * factor, "market")
+        quotation = Quotation(price, price * factor, "market", "USD")
         held = FundLine(1, "L", "GBP", Decimal(count), count * price * factor, quotation)
         equity = Decimal(20_000_000) * factor
         trades = advise(equity, equity, THRESHOLD, [Candidate("SXLK", target, (held,), "why")]).trades

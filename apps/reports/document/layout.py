@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.reports.choices import ReportKind
-from apps.reports.document import performance, positions, records
+from apps.reports.document import advice, performance, positions, records
 from apps.reports.document.blocks import Document, Section
 from apps.reports.domain.wording import moment
 from apps.reports.facts import Facts
@@ -35,6 +35,7 @@ def sections(facts: Facts) -> list[Section]:
         positions.holdings(facts),
         positions.winners_and_losers(facts),
         records.executions(facts),
+        advice.signal_and_advice(facts),
         records.payments(facts),
         records.jobs(facts),
         records.notes(facts),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from apps.broker.choices import PriceSource
 from apps.reports.choices import ReportKind
 from apps.reports.document.blocks import Block, Column, Points, Section, Table, Text
 from apps.reports.domain.slippage import OUTLIER_BASIS_POINTS
@@ -65,7 +66,7 @@ def _execution_table(rows: list[ExecutionRow]) -> Table:
         Column("Quantity", 1.2, "right"),
         Column("Price", 1.3, "right"),
         Column("Intended", 1.3, "right"),
-        Column("Currency", 1.0, "right"),
+        Column("Quoted in", 1.0, "right"),
         Column("Slippage bps", 1.4, "right"),
         Column("Commission", 1.6, "right"),
     ]
@@ -83,7 +84,7 @@ def _execution(row: ExecutionRow) -> list[str]:
         quantity(row.quantity),
         price(row.price),
         price(row.intended),
-        row.currency,
+        row.unit,
         number(row.slippage, 1, signed=True),
         commission,
     ]
@@ -167,6 +168,8 @@ def data_quality(facts: Facts) -> list[str]:
     of = facts.measured.performance
     if of is not None and of.start_date >= facts.period.first:
         found.append(f"No snapshot lies in the week before the period: measured from {of.start_date}.")
+    if facts.portfolio and (old := facts.portfolio.priced_from(PriceSource.CLOSE, PriceSource.DELAYED_LAST)):
+        found.append(f"Valued at a price that had stood for some time (last close, delayed last trade): {listed(old)}.")
     if facts.portfolio and facts.portfolio.at_cost:
         found.append(f"No price was available, valued at average cost: {listed(facts.portfolio.at_cost)}.")
     if facts.portfolio and facts.portfolio.without_rate:

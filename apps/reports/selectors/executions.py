@@ -19,6 +19,7 @@ from apps.reports.domain.slippage import (
 )
 from apps.reports.selectors.names import name_of
 from apps.reports.selectors.trades import day_bounds, executions_of
+from tradeops.lib.money import price_unit
 
 ASSET_CLASSES = {
     "STK": "Stocks and ETFs",
@@ -33,7 +34,8 @@ ASSET_CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRow:
-    """`intended` as quoted; None where the order named no price. `slippage` in basis points, positive = adverse."""
+    """`price` and `intended` as quoted, in `unit` (GBX where it is pence); `intended` None where the order named no
+    price. `slippage` in basis points, positive = adverse."""
 
     at: datetime
     name: str
@@ -41,7 +43,7 @@ class ExecutionRow:
     side: Side
     quantity: Decimal
     price: Decimal
-    currency: str
+    unit: str
     intended: Decimal | None
     slippage: float | None
     commission: Decimal | None
@@ -70,7 +72,7 @@ def _row(row: Execution, order: BrokerOrder | None) -> ExecutionRow:
         side=side,
         quantity=row.quantity,
         price=row.price,
-        currency=row.instrument.currency,
+        unit=price_unit(row.instrument.currency, row.instrument.price_magnifier),
         intended=intended,
         slippage=None if intended is None else slippage_bps(side, intended, row.price),
         commission=commission.amount if commission else None,

@@ -18,7 +18,8 @@ from apps.snapshots.models import PortfolioSnapshot, SnapshotPosition
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Money in `currency`, `base_value` in the account's; `weight` a fraction of its equity. None: no exchange rate."""
+    """Money in `currency` (prices too, where the exchange quotes pence), `base_value` in the account's; `weight` a
+    fraction of its equity. None: no exchange rate."""
 
     name: str
     quantity: Decimal
@@ -43,7 +44,10 @@ class Portfolio:
     @property
     def at_cost(self) -> list[str]:
         """Holdings without any price."""
-        return [holding.name for holding in self.holdings if holding.price_source == PriceSource.AVG_COST]
+        return self.priced_from(PriceSource.AVG_COST)
+
+    def priced_from(self, *sources: PriceSource) -> list[str]:
+        return [holding.name for holding in self.holdings if holding.price_source in sources]
 
     @property
     def without_rate(self) -> list[str]:
@@ -88,7 +92,7 @@ def _holding(position: SnapshotPosition, equity: Decimal) -> Holding:
         name=name_of(position.instrument),
         quantity=position.quantity,
         avg_cost=position.avg_cost,
-        price=position.market_price,
+        price=position.market_price / position.instrument.price_magnifier,
         currency=position.currency,
         value=position.market_value,
         unrealized=position.unrealized_pnl,

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 
 from apps.broker.models import Account
 from apps.reports.domain.performance import Performance, measure
+from apps.reports.domain.round_trips import RoundTrip
 from apps.reports.domain.wording import counted
 from apps.reports.exceptions import NoSnapshots
 from apps.reports.selectors import equity
+from apps.reports.selectors.names import name_of
 from apps.reports.selectors.trades import TradeHistory, trade_history
 
 BEGINNING, END = date(1990, 1, 1), date(9000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedTrip:
+    """`net` in the account's currency, commissions taken off."""
+
+    name: str
+    is_long: bool
+    quantity: Decimal
+    opened_at: datetime
+    closed_at: datetime
+    net: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """`performance` is None without a snapshot in the period; `remarks` are sentences for people."""
+    """`performance` is None without a snapshot in the period; `remarks` are sentences for people; `trips` those whose
+    exchange rate is known."""
 
     account: str
     currency: str
     performance: Performance | None
     history: equity.EquityHistory
     remarks: list[str]
+    trips: list[ClosedTrip]
 
 
 def performance_of(
@@ -51,12 +68,17 @@ def measured_between(
     history = equity.equity_history(account=account, first=start or first, last=last)
     remarks = [*history.remarks, *trades.remarks_between(first, last)]
     if not history.points or history.points[-1].date < first:
-        return Measured(account.code, history.currency, None, history, remarks)
-    trips = trades.closed_between(first, last)
-    converted = [(trip, trades.net_in_base(trip)) for trip in trips]
-    known = [net for _, net in converted if net is not None]
+        return Measured(account.code, history.currency, None, history, remarks, [])
+    converted = [(trip, trades.net_in_base(trip)) for trip in trades.closed_between(first, last)]
+    known = [closed_trip(trades, trip, net) for trip, net in converted if net is not None]
     lost = {trades.instruments[trip.instrument].currency for trip, net in converted if net is None}
     if lost:
-        left_out = counted(len(trips) - len(known), "round trip")
+        left_out = counted(len(converted) - len(known), "round trip")
         remarks.append(f"Left out, for want of an exchange rate: {left_out} in {', '.join(sorted(lost))}.")
-    return Measured(account.code, history.currency, measure(history.points, known), history, remarks)
+    performance = measure(history.points, [trip.net for trip in known])
+    return Measured(account.code, history.currency, performance, history, remarks, known)
+
+
+def closed_trip(trades: TradeHistory, trip: RoundTrip, net: Decimal) -> ClosedTrip:
+    name = name_of(trades.instruments[trip.instrument])
+    return ClosedTrip(name, trip.is_long, trip.quantity, trip.opened_at, trip.closed_at, net)

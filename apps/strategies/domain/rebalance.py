@@ -15,11 +15,12 @@ GUARD = Decimal("0.000000001")
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """`quoted` as the exchange quotes it (pence where it does); `in_base` the same in the account's currency."""
+    """`quoted` in `unit`, as the exchange quotes it (GBX where it is pence); `in_base` in the account's currency."""
 
     quoted: Decimal
     in_base: Decimal
     source: str
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)

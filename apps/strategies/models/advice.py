@@ -2,9 +2,14 @@ from __future__ import annotations
 
 from django.db import models
 
+from apps.broker.choices import PriceSource
 from apps.snapshots.models import PortfolioSnapshot
 from apps.strategies.choices import Action
 from apps.strategies.models.signal import MomentumSignal
+
+
+def trades_recommended(count: int) -> str:
+    return f"{count} trade{'' if count == 1 else 's'} recommended"
 
 
 class RebalanceAdvice(models.Model):
@@ -33,11 +38,19 @@ class RebalanceAdvice(models.Model):
         verbose_name_plural = "rebalance advice"
 
     def __str__(self) -> str:
-        return f"Advice of {self.created_at:%Y-%m-%d %H:%M} UTC: {self.buy_count + self.sell_count} trades"
+        return f"Advice of {self.created_at:%Y-%m-%d %H:%M} UTC: {self.summary}"
+
+    @property
+    def trade_count(self) -> int:
+        return self.buy_count + self.sell_count
+
+    @property
+    def summary(self) -> str:
+        return trades_recommended(self.trade_count)
 
 
 class AdvisedTrade(models.Model):
-    """`price` as quoted (pence where the exchange quotes pence); `value` in the account's currency."""
+    """`price` as quoted, in `price_unit` (GBX where the exchange quotes pence); `value` in the account's currency."""
 
     advice = models.ForeignKey(RebalanceAdvice, on_delete=models.CASCADE, related_name="trades")
     position = models.PositiveIntegerField(help_text="Its place in the list.")
@@ -47,8 +60,9 @@ class AdvisedTrade(models.Model):
     action = models.CharField(max_length=4, choices=Action)
     shares = models.DecimalField(max_digits=20, decimal_places=6)
     price = models.DecimalField(max_digits=20, decimal_places=8)
+    price_unit = models.CharField(max_length=8, help_text="What the price is quoted in: USD, GBP or GBX (pence).")
     currency = models.CharField(max_length=3)
-    price_source = models.CharField(max_length=12)
+    price_source = models.CharField(max_length=12, choices=PriceSource)
     value = models.DecimalField(max_digits=20, decimal_places=4)
     current_weight = models.FloatField()
     target_weight = models.FloatField()

@@ -175,6 +175,7 @@ def as_row(stored: RebalanceAdvice, position: int, trade: Trade) -> AdvisedTrade
         action=trade.action,
         shares=trade.shares,
         price=trade.quotation.quoted.quantize(PRICE),
+        price_unit=trade.quotation.unit,
         currency=trade.line.currency,
         price_source=trade.quotation.source,
         value=trade.value.quantize(MONEY),
@@ -191,12 +192,8 @@ def tell(stored: RebalanceAdvice, recommendation: Recommendation, report: str, a
     count = len(recommendation.advice.trades)
     journal.record(
         step=STEP,
-        message=trades_recommended(count),
+        message=stored.summary,
         scope=SCOPE,
         data={"advice": stored.pk, "signal": stored.signal_id, "trades": count, "report": report[:1000]},
         actor=actor,
     )
-
-
-def trades_recommended(count: int) -> str:
-    return f"{count} trade{'' if count == 1 else 's'} recommended"

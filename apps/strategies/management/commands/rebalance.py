@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.strategies import reports, services
-from apps.strategies.rebalancing import store_recommendation
+from apps.strategies.rebalancing import Stored, store_recommendation
 from apps.strategies.terminal import progress_bar
 from tradeops.lib import clock
 from tradeops.lib.errors import TradeOpsError
@@ -33,17 +33,24 @@ class Command(BaseCommand):
                 recommendation = services.recommend_trades(
                     now=clock.now(), threshold=options["threshold"], progress=progress
                 )
+            outcome = "Dry run: nothing was stored."
             if not options["dry_run"]:
-                store_recommendation(recommendation=recommendation, actor=f"{getpass.getuser()} (rebalance)")
+                outcome = outcome_of(
+                    store_recommendation(recommendation=recommendation, actor=f"{getpass.getuser()} (rebalance)")
+                )
         except TradeOpsError as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(reports.advice_document(recommendation), indent=2))
             return
-        outcome = "Dry run: nothing was stored." if options["dry_run"] else "Stored. Nothing was sent to the broker."
         show(
             self.stdout,
             *reports.signal_parts(recommendation.computed, recommendation.snapshot),
             *reports.advice_parts(recommendation),
             outcome,
         )
+
+
+def outcome_of(done: Stored) -> str:
+    written = f" and written to {done.file}" if done.file else ", but its file could not be written"
+    return f"Stored{written}. Nothing was sent to the broker."
