@@ -84,6 +84,9 @@ class JobsPause(models.Model):
     def __str__(self) -> str:
         return f"Paused by {self.paused_by}: {self.reason}"
 
+    def covers(self, moment: datetime) -> bool:
+        return self.paused_at <= moment and (self.resumed_at is None or moment < self.resumed_at)
+
 
 class JobRun(models.Model):
     """One run of a job, over all its attempts.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 
 from apps.jobs import registry
-from apps.jobs.choices import NOT_RUN, UNFINISHED, UNSUCCESSFUL, RunState
+from apps.jobs.choices import NOT_RUN, UNFINISHED, RunState
 from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
 from apps.jobs.registry import Job
 

@@ -16,6 +16,8 @@ from apps.jobs.exceptions import InvalidSchedule
 
 # No zone shifts its clock by more than this at once, so no other wall time can come first in UTC.
 WIDEST_SHIFT = timedelta(hours=3)
+# No zone shifts its clock and back again within this time.
+STEADY = timedelta(days=7)
 EXAMPLE = "Use five fields: minute hour day month weekday, such as `35 16 * * *`."
 
 
@@ -41,6 +43,9 @@ def check_cron(cron: str) -> None:
 def next_due(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
     """The first instant (UTC) at which the expression is due after `after`."""
     wall = after.astimezone(zone).replace(tzinfo=None)
+    simple: timedelta = croniter(cron, wall, ret_type=datetime).get_next() - wall
+    if _is_steady(zone, after, after + simple):
+        return after + simple
     steps = croniter(cron, wall - WIDEST_SHIFT, ret_type=datetime)
     return _nearest(steps.get_next, zone, follows_elapsed_time(cron), lambda instant: instant - after, ZERO)
 
@@ -48,6 +53,9 @@ def next_due(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
 def last_due(cron: str, zone: ZoneInfo, until: datetime) -> datetime:
     """The latest instant (UTC) at which the expression was due, `until` included."""
     wall = until.astimezone(zone).replace(tzinfo=None)
+    simple: timedelta = wall - croniter(cron, wall + INSTANT, ret_type=datetime).get_prev()
+    if _is_steady(zone, until - simple, until):
+        return until - simple
     steps = croniter(cron, wall + WIDEST_SHIFT, ret_type=datetime)
     return _nearest(steps.get_prev, zone, follows_elapsed_time(cron), lambda instant: until - instant, -INSTANT)
 
@@ -67,6 +75,12 @@ def following(cron: str, zone: ZoneInfo, after: datetime, count: int) -> list[da
 
 def follows_elapsed_time(cron: str) -> bool:
     return cron.split()[1].startswith("*")
+
+
+def _is_steady(zone: ZoneInfo, start: datetime, end: datetime) -> bool:
+    """Does the zone keep its clock from start to end, and near both? Then wall time and elapsed time agree."""
+    moments = (start - WIDEST_SHIFT, start, end, end + WIDEST_SHIFT)
+    return end - start <= STEADY and len({moment.astimezone(zone).utcoffset() for moment in moments}) == 1
 
 
 def _nearest(

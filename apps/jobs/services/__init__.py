@@ -1,6 +1,7 @@
 """Writing to the jobs' tables: asking for runs, working them off, schedules, and what workers say of themselves."""
 
 from apps.jobs.services.attempts import claim, end_stopped, fail, lose, succeed
+from apps.jobs.services.dispatching import dispatch_due, next_wake_up
 from apps.jobs.services.recovery import (
     end_lost_runs,
     end_runs_of_dead_processes,
@@ -8,7 +9,14 @@ from apps.jobs.services.recovery import (
     requeue_forgotten,
 )
 from apps.jobs.services.runs import cancel_run, reject_run, request_run
-from apps.jobs.services.schedules import dispatch_due, ensure_schedules, update_schedule
+from apps.jobs.services.schedules import (
+    ensure_schedules,
+    pause_jobs,
+    resume_jobs,
+    skip_next,
+    unskip,
+    update_schedule,
+)
 from apps.jobs.services.workers import hear_canary, register_worker, say_replaced, say_stopped, update_heartbeat
 
 __all__ = [
@@ -22,14 +30,19 @@ __all__ = [
     "fail",
     "hear_canary",
     "lose",
+    "next_wake_up",
+    "pause_jobs",
     "recover_from",
     "register_worker",
     "reject_run",
     "request_run",
     "requeue_forgotten",
+    "resume_jobs",
     "say_replaced",
     "say_stopped",
+    "skip_next",
     "succeed",
+    "unskip",
     "update_heartbeat",
     "update_schedule",
 ]

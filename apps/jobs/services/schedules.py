@@ -1,91 +1,124 @@
-"""Turning schedules into runs."""
+"""What operators do to schedules: edit, skip one slot, pause all. Handing out is `dispatching`'s."""
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from apps.jobs import registry
-from apps.jobs.domain import cron as cron_domain
+from apps.jobs.domain import plans
 from apps.jobs.exceptions import InvalidSchedule
-from apps.jobs.models import JobRun, JobSchedule
-from apps.jobs.services.runs import SCOPE, STEP, request_run
+from apps.jobs.models import JobSchedule, JobsPause
+from apps.jobs.registry import Job
+from apps.jobs.services import accounting, dispatching, schedule_rules
+from apps.jobs.services.runs import SCOPE, STEP
 from apps.journal import services as journal
 from apps.journal.choices import Level
-
-logger = logging.getLogger(__name__)
-
-SCHEDULER = "schedule"
 
 
 def ensure_schedules(*, now: datetime) -> None:
     """Give every declared job its row. What operators have edited stays as it is."""
     existing = set(JobSchedule.objects.values_list("job", flat=True))
-    for job in registry.all_jobs():
-        if job.name not in existing:
-            schedule = JobSchedule(job=job.name, cron=job.cron, time_zone=job.time_zone)
-            schedule.next_due_at = next_due_at(schedule, now)
-            JobSchedule.objects.bulk_create([schedule], ignore_conflicts=True)
+    missing = [_declared(job, now) for job in registry.all_jobs() if job.name not in existing]
+    JobSchedule.objects.bulk_create(missing, ignore_conflicts=True)
 
 
-def next_due_at(schedule: JobSchedule, now: datetime) -> datetime | None:
-    """None where nothing is planned. Raises InvalidSchedule."""
-    zone = cron_domain.find_zone(schedule.time_zone)
-    if not schedule.cron:
-        return None
-    cron_domain.check_cron(schedule.cron)
-    return cron_domain.next_due(schedule.cron, zone, now) if schedule.enabled else None
+def _declared(job: Job, now: datetime) -> JobSchedule:
+    return JobSchedule(
+        job=job.name,
+        cron=job.cron,
+        time_zone=job.time_zone,
+        calendar=job.calendar,
+        minutes_after_close=job.minutes_after_close,
+        catch_up=job.catch_up,
+        grace_minutes=job.grace_minutes,
+        depends_on=job.depends_on,
+        next_due_at=plans.next_slot(job.plan, now),
+    )
 
 
 @transaction.atomic
 def update_schedule(*, schedule: JobSchedule, now: datetime, actor: str) -> None:
-    """Save an edited schedule: it is due again from `now` on. Raises InvalidSchedule, then nothing is saved."""
-    schedule.next_due_at = next_due_at(schedule, now)
-    schedule.save()
-    planned = f"{schedule.cron or 'by hand only'} {schedule.time_zone}" if schedule.enabled else "off"
-    journal.record(step=STEP, message=f"schedule changed: {schedule.job}: {planned}", scope=SCOPE, actor=actor)
+    """Save an edited schedule. Raises InvalidSchedule, then nothing is saved.
 
-
-def dispatch_due(*, now: datetime) -> list[JobRun]:
-    """Create the runs that are due: one per job, for its latest slot, however many were missed.
-
-    A schedule that cannot be used is switched off and journaled; it never stops the others.
+    When its times changed, what is due under the old ones is handed out or recorded as missed first, and the new ones
+    hold from `now` on.
     """
-    due = JobSchedule.objects.filter(enabled=True, next_due_at__lte=now).values_list("pk", flat=True)
-    runs = [_dispatch(pk, now) for pk in due]
-    return [run for run in runs if run is not None]
+    schedule_rules.check(schedule=schedule, now=now)
+    before = JobSchedule.objects.select_for_update().get(pk=schedule.pk)
+    if (schedule.plan, schedule.enabled) != (before.plan, before.enabled):
+        _settle(before, now)
+        schedule.next_due_at = plans.next_slot(schedule.plan, now) if schedule.enabled else None
+        schedule.skip_slot, schedule.skipped_by = None, ""
+    else:
+        schedule.next_due_at, schedule.skip_slot = before.next_due_at, before.skip_slot
+        schedule.skipped_by = before.skipped_by
+    schedule.save()
+    journal.resolve_incident(key=dispatching.unusable_key(schedule.job), detail=f"Mended by {actor}")
+    planned = str(schedule.plan) if schedule.enabled else "off"
+    _record(f"schedule changed: {schedule.job}: {planned}", actor=actor)
+
+
+def _settle(before: JobSchedule, now: datetime) -> None:
+    """Account for what is due, under the times that held until now."""
+    if not before.enabled or before.next_due_at is None or before.next_due_at > now:
+        return
+    dispatching.dispatch_one(before.pk, now)
+    before.refresh_from_db()
+    if before.enabled and before.next_due_at is not None and before.next_due_at <= now:
+        slots = dispatching.due_slots(before, now)
+        accounting.record_missed(before, slots, now=now, policy="its schedule was changed before it could run")
 
 
 @transaction.atomic
-def _dispatch(pk: int, now: datetime) -> JobRun | None:
-    due = JobSchedule.objects.select_for_update(skip_locked=True).filter(pk=pk, enabled=True, next_due_at__lte=now)
-    schedule = due.first()
-    if schedule is None or schedule.next_due_at is None or not registry.is_known(schedule.job):
-        return None
-    try:
-        following = next_due_at(schedule, now)
-        zone = cron_domain.find_zone(schedule.time_zone)
-        slot = max(schedule.next_due_at, cron_domain.last_due(schedule.cron, zone, now)) if schedule.cron else None
-    except InvalidSchedule as error:
-        _switch_off(schedule, str(error))
-        return None
-    JobSchedule.objects.filter(pk=pk).update(next_due_at=following)
-    return _request_once(schedule, slot, now) if slot else None
+def skip_next(*, schedule: JobSchedule, actor: str, now: datetime) -> datetime:
+    """Do not run the next slot; which one that is. Raises InvalidSchedule when none is planned."""
+    row = JobSchedule.objects.select_for_update().get(pk=schedule.pk)
+    if not row.enabled or row.next_due_at is None:
+        raise InvalidSchedule(f"{row.job} has no next run to skip: enable it or give it a schedule first.")
+    row.skip_slot, row.skipped_by = row.next_due_at, actor
+    row.save(update_fields=["skip_slot", "skipped_by"])
+    _record(f"next run of {row.job} will be skipped: {row.skip_slot:%Y-%m-%d %H:%M} UTC", actor=actor)
+    schedule.refresh_from_db()
+    return row.skip_slot
 
 
-def _request_once(schedule: JobSchedule, slot: datetime, now: datetime) -> JobRun | None:
-    try:
-        with transaction.atomic():
-            return request_run(job=registry.find(schedule.job), slot=slot, started_by=SCHEDULER, now=now)
-    except IntegrityError:
-        logger.info("%s already has its run for %s", schedule.job, slot)
-        return None
+@transaction.atomic
+def unskip(*, schedule: JobSchedule, actor: str, now: datetime) -> bool:
+    """Run the next slot after all. False when it was not to be skipped."""
+    skipping = JobSchedule.objects.filter(pk=schedule.pk, skip_slot__isnull=False)
+    if not skipping.update(skip_slot=None, skipped_by=""):
+        return False
+    _record(f"next run of {schedule.job} will not be skipped", actor=actor)
+    schedule.refresh_from_db()
+    return True
 
 
-def _switch_off(schedule: JobSchedule, problem: str) -> None:
-    JobSchedule.objects.filter(pk=schedule.pk).update(enabled=False, next_due_at=None)
-    journal.record(
-        step=STEP, message=f"schedule of {schedule.job} switched off: {problem}", level=Level.ERROR, scope=SCOPE
-    )
+@transaction.atomic
+def pause_jobs(*, actor: str, reason: str, now: datetime) -> bool:
+    """Hand no slot out until `resume_jobs`: once this returns, none is. False when already paused.
+
+    Runs that were handed out go on with their attempts, and people may still run jobs by hand.
+    """
+    # Whoever hands out holds the row of its schedule: this waits for them.
+    list(JobSchedule.objects.select_for_update().order_by("pk"))
+    if JobsPause.objects.filter(resumed_at=None).exists():
+        return False
+    pause = {"paused_at": now, "paused_by": actor, "reason": reason, "resumed_at": None, "resumed_by": ""}
+    JobsPause.objects.update_or_create(id=JobsPause.ONLY, defaults=pause)
+    _record(f"all schedules paused: {reason}", actor=actor, level=Level.WARN)
+    return True
+
+
+@transaction.atomic
+def resume_jobs(*, actor: str, now: datetime) -> bool:
+    """Slots that fell into the pause follow each job's grace and catch-up policy. False when not paused."""
+    if not JobsPause.objects.filter(resumed_at=None).update(resumed_at=now, resumed_by=actor):
+        return False
+    _record("all schedules resumed", actor=actor)
+    return True
+
+
+def _record(message: str, *, actor: str, level: Level = Level.INFO) -> None:
+    journal.record(step=STEP, message=message, level=level, scope=SCOPE, actor=actor)
