@@ -9,7 +9,8 @@ from typing import Any
 from apps.journal.choices import Level
 from apps.journal.models import Event
 
-logger = logging.getLogger("apps.journal")
+# The scope is its last part, so that a scope can have a log file of its own.
+LOGGER = "apps.journal"
 
 LOG_LEVELS = {Level.INFO: logging.INFO, Level.WARN: logging.WARNING, Level.ERROR: logging.ERROR}
 MESSAGE_LENGTH = 2000
@@ -29,7 +30,9 @@ def record(
 
     Subscribers hear of it at the commit (NOTIFY `journal_event` with the event's number).
     """
-    logger.log(LOG_LEVELS[level], "%s %s %s", step, symbol, message)
+    logging.getLogger(f"{LOGGER}.{scope}" if scope else LOGGER).log(
+        LOG_LEVELS[level], "%s %s %s", step, symbol, message
+    )
     return Event.objects.create(
         level=level,
         scope=scope,
