@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.broker.config import BrokerConfig
 from apps.broker.domain.restart_window import Region, RestartCalendar, RestartWindow
 from tradeops.lib.environment import Environment, database_from_dsn
+from tradeops.log_settings import log_settings
 from tradeops.processes.postgres import EmbeddedPostgres
 from tradeops.secret_key import load_or_create_fernet_key, load_or_create_secret_key
 
@@ -42,7 +43,9 @@ BROKER = BrokerConfig(
 )
 SIMULATOR_CONTROL_PORT = env.integer("SIMULATOR_CONTROL_PORT", 7597, low=1, high=65535)
 
-WEB_PORT = env.integer("WEB_PORT", 8000, low=1, high=65535)
+# HEALTH_PORT: the name that the momentum scheduler knew; pages and health share one port here.
+WEB_PORT_KEY, _ = env.first_text(["WEB_PORT", "HEALTH_PORT"])
+WEB_PORT = env.integer(WEB_PORT_KEY or "WEB_PORT", 8000, low=1, high=65535)
 WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
 # Where people reach the pages: the beginning of every link in a notice.
 PUBLIC_URL = env.text("PUBLIC_URL", f"http://{WEB_HOST}:{WEB_PORT}").rstrip("/")
@@ -152,6 +155,8 @@ Q_CLUSTER: dict[str, Any] = {
 # Notices. The first key seals the channels' addresses, all of them open: a new key goes in front.
 FERNET_KEYS = env.list("FERNET_KEYS") or [load_or_create_fernet_key(VAR_DIR)]
 SCHEDULER_WEBHOOK_URL = env.text("SCHEDULER_WEBHOOK_URL")
+# GET each minute while all is well: a dead-man's switch outside hears when this machine or its network dies.
+SENTINEL_PING_URL = env.text("SENTINEL_PING_URL")
 NOTICES_ALLOW_PRIVATE = env.boolean("NOTICES_ALLOW_PRIVATE", False)
 INCIDENT_ESCALATION_MINUTES = env.integer("INCIDENT_ESCALATION_MINUTES", 15, low=1, high=10_080)
 INCIDENT_REMINDER_MINUTES = env.integer("INCIDENT_REMINDER_MINUTES", 60, low=1, high=10_080)
@@ -221,32 +226,14 @@ SPECTACULAR_SETTINGS = {
 }
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
-LOG_FILE = env.text("LOG_FILE", str(VAR_DIR / "logs" / "app.log"))
-Path(LOG_FILE).parent.mkdir(parents=True, exist_ok=True)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"()": "tradeops.lib.logs.OneLineFormatter"},
-    },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
-        # Several processes share the file: whoever rotates it renames, and each handler follows.
-        "file": {
-            "class": "logging.handlers.WatchedFileHandler",
-            "filename": LOG_FILE,
-            "formatter": "line",
-            "delay": True,
-        },
-    },
-    "root": {"handlers": ["console", "file"], "level": LOG_LEVEL},
-    "loggers": {
-        "ib_async": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-        "daphne": {"level": "WARNING"},
-        "django-q": {"level": "WARNING"},
-    },
-}
+LOG_DIR = env.path("LOG_DIR", VAR_DIR / "logs")
+LOG_FILE = env.path("LOG_FILE", LOG_DIR / "app.log")
+LOGGING = log_settings(
+    folder=LOG_DIR,
+    app_log=LOG_FILE,
+    level=LOG_LEVEL,
+    secrets=[SECRET_KEY, str(DATABASES["default"]["PASSWORD"]), *FERNET_KEYS, SCHEDULER_WEBHOOK_URL, SENTINEL_PING_URL],
+)
 
 if BROKER.client_id == 0 and not BROKER.paper_trading:
     raise ImproperlyConfigured(
