@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db.models import Case, Count, QuerySet, When
 
@@ -66,6 +68,11 @@ def open_incidents() -> QuerySet[Incident]:
     return Incident.objects.filter(resolved_at=None).order_by(
         Case(When(severity=Severity.CRITICAL, then=0), When(severity=Severity.WARNING, then=1), default=2), "-opened_at"
     )
+
+
+def incident_since(*, key: str, at: datetime) -> bool:
+    """Has there been an incident of `key`, open or resolved, since `at`?"""
+    return Incident.objects.filter(key=key, opened_at__gte=at).exists()
 
 
 def open_incident_counts() -> dict[str, int]:

@@ -60,6 +60,7 @@ class GuardedCall(Generic[T]):
         host = address[0] if isinstance(address, tuple) else str(address)
         kind = refusal(str(host))
         if kind:
+            connection.close()  # nobody else does: libraries expect an OSError here
             self.refused = AddressRefused(
                 f"the target's address {host} is {kind}: only public addresses are allowed "
                 "unless NOTICES_ALLOW_PRIVATE=true"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.journal.choices import DeliveryState, Level
-from apps.journal.domain.backoff import delay_after
+from apps.journal.domain.backoff import MOST_ATTEMPTS, delay_after
 from apps.journal.exceptions import NoticeFailed
 from apps.journal.models import Delivery
 from apps.journal.outbound.destinations import Destination
@@ -18,6 +19,8 @@ from apps.journal.services.escalation import escalate_due
 from apps.journal.services.events import record
 from apps.journal.services.notices import STEP
 from tradeops.lib import clock
+
+logger = logging.getLogger(__name__)
 
 # Longer than a send can take. A process that dies while sending leaves the notice to others after this.
 LEASE = timedelta(seconds=60)
@@ -58,6 +61,9 @@ def _claim(now: datetime, failing: set[str]) -> Delivery | None:
         if held_until is not None and held_until > now:
             Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at=held_until)
             continue
+        if delivery.attempts >= MOST_ATTEMPTS:
+            _failed(delivery, NoticeFailed("the process that sent it last died"), now)
+            continue
         delivery.attempts += 1
         delivery.lease_owner, delivery.lease_until = uuid.uuid4().hex, now + LEASE
         delivery.save(update_fields=["attempts", "lease_owner", "lease_until"])
@@ -70,6 +76,10 @@ def _deliver(delivery: Delivery, now: datetime) -> bool:
         status_code = _send(destination_of(delivery), delivery, now)
     except NoticeFailed as error:
         _failed(delivery, error, now)
+        return False
+    except Exception as error:
+        logger.exception("sending %s failed unexpectedly", delivery)
+        _failed(delivery, NoticeFailed(f"unexpected {type(error).__name__}: see the log"), now)
         return False
     return _end(
         delivery,
