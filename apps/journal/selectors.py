@@ -40,7 +40,16 @@ def process_heartbeats() -> list[ProcessHeartbeat]:
 
 def destinations() -> list[Destination]:
     """Where notices go now. To be kept by whoever must still send them when the database is away."""
-    channels = [_channel_destination(channel) for channel in Channel.objects.filter(enabled=True)]
+    return find_destinations(enabled=True)
+
+
+def find_destination(place: str) -> Destination | None:
+    """Also one that is disabled."""
+    return next((destination for destination in find_destinations() if destination.place == place), None)
+
+
+def find_destinations(**conditions: bool) -> list[Destination]:
+    channels = [_channel_destination(channel) for channel in Channel.objects.filter(**conditions)]
     return [destination for destination in (_webhook(), *channels) if destination is not None]
 
 
