@@ -20,7 +20,7 @@ NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 
 
 def open_one(
-    key: str = "gateway", severity: str = Severity.CRITICAL, detail: str = "It is gone", **more: object
+    key: str = "gateway", severity: str = Severity.CRITICAL, detail: str = "It is gone", now: datetime = NOON
 ) -> Incident:
     return services.open_incident(
         key=key, title="Gateway is gone", severity=severity, detail=detail, scope="broker", now=now
