@@ -2,6 +2,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from apps.console.api import views
+from apps.console.api.strategies import LatestRebalanceView, LatestSignalView
 from apps.console.api.stream import events_stream
 from apps.console.permissions import ViewerPermission
 from apps.console.views import docs
@@ -16,6 +17,8 @@ urlpatterns = [
     path("positions/latest", views.LivePositionsView.as_view(), name="api-positions-latest"),
     path("live/open-orders", views.LiveOpenOrdersView.as_view(), name="api-live-open-orders"),
     path("open-orders/latest", views.LiveOpenOrdersView.as_view(), name="api-open-orders-latest"),
+    path("strategies/signal/latest", LatestSignalView.as_view(), name="api-strategies-signal-latest"),
+    path("strategies/rebalance/latest", LatestRebalanceView.as_view(), name="api-strategies-rebalance-latest"),
     path("history/events", views.EventsView.as_view(), name="api-history-events"),
     path("events", views.EventsView.as_view(), name="api-events"),
     path("events/stream", events_stream, name="api-events-stream"),

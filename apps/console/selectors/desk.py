@@ -16,6 +16,7 @@ from apps.broker.choices import PriceSource
 from apps.broker.models import Account, AccountPnl, AccountValue, BrokerOrder, EquityPoint, Instrument, Position
 from apps.console.selectors.jobs import jobs_section
 from apps.console.selectors.session import session_view
+from apps.console.selectors.signal import signal_section
 from tradeops.lib.known import Known, Unknown
 
 T = TypeVar("T")
@@ -200,6 +201,7 @@ BUILDERS: dict[str, Callable[[datetime], Any]] = {
     "positions": positions_section,
     "orders": orders_section,
     "jobs": jobs_section,
+    "signal": signal_section,
 }
 SECTIONS = tuple(BUILDERS)
 

@@ -4,6 +4,7 @@ import { setServerNow } from "../ages.js";
 import { showEquity } from "./chart.js";
 import { part, setText } from "./dom.js";
 import { lastId, reset, showEvents } from "./events.js";
+import { showSignal } from "./signal.js";
 import { connect } from "./socket.js";
 import { showJobs, showOrders, showPositions } from "./tables.js";
 import { showAccount, showSession } from "./tiles.js";
@@ -18,6 +19,7 @@ const SHOW = {
   positions: (data) => showPositions(data, sections.session),
   orders: (data) => showOrders(data, sections.session),
   jobs: (data) => showJobs(data),
+  signal: (data) => showSignal(data),
 };
 
 let greeted = false;
