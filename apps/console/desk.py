@@ -33,7 +33,7 @@ class DeskFeed:
 
     def note_events(self) -> None:
         """An event may tell of anything; the session and the jobs are what it usually tells of."""
-        self._note(("session", "jobs"))
+        self._note(("session", "health", "jobs"))
 
     def note_all(self) -> None:
         self._note(SECTIONS)

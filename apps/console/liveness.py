@@ -12,15 +12,15 @@ from tradeops.lib import clock
 
 Answer = tuple[int, str, bytes]
 TEXT = "text/plain; charset=utf-8"
-LENGTH = 200
+LENGTH = 2000
 
 
 def health_answer() -> Answer:
-    """Exactly `OK`, or 503 with what is wrong. From memory."""
+    """Exactly `OK`, or 503 with what is wrong, one line each. From memory."""
     problems = vitals.problems()
     if not problems:
         return 200, TEXT, b"OK"
-    return 503, TEXT, "; ".join(problems)[:LENGTH].encode()
+    return 503, TEXT, "\n".join(problems)[:LENGTH].encode()
 
 
 def ping_answer() -> Answer:

@@ -79,7 +79,7 @@ def test_health_is_ok_while_the_database_is_there(web: WebProcess, token: str) -
     answer = web.get("/api/health", token=token)
     assert answer.status == 200
     health = answer.json
-    assert set(health) == {"status", "db_ok", "db_error", "db_path"}
+    assert set(health) == {"status", "db_ok", "db_error", "db_path", "problems"}
     assert (health["status"], health["db_ok"], health["db_error"]) == ("ok", True, None)
 
 

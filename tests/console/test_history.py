@@ -13,7 +13,8 @@ from django.utils import timezone
 from apps.broker.models import GatewaySession
 from apps.jobs.models import JobRun, WorkerHeartbeat
 from apps.journal import services as journal
-from apps.journal.models import Event
+from apps.journal.choices import ProcessKind
+from apps.journal.models import Event, ProcessHeartbeat
 from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,6 +78,8 @@ def test_status_has_every_job_the_scheduler_and_the_session(token: str) -> None:
     WorkerHeartbeat.objects.create(
         name="worker", host="here", pid=1, workers=2, started_at=now, heartbeat_at=now, canary_at=now
     )
+    for kind in ProcessKind:
+        ProcessHeartbeat.objects.create(name=kind, kind=kind, host="here", pid=1, started_at=now, heartbeat_at=now)
     done = now - timedelta(minutes=5)
     JobRun.objects.create(job="job_cleanup", state="succeeded", max_attempts=3, attempt=1, started_by="schedule",
                           created_at=done, started_at=done, ended_at=done)  # fmt: skip
@@ -130,7 +133,10 @@ def test_status_of_a_dead_platform_says_what_is_wrong(token: str) -> None:
         "reason": "gateway not running",
         "as_of": status["session"]["as_of"],
     }
-    assert len(status["problems"]) == 2
+    found = {finding["key"]: finding for finding in status["findings"]}
+    assert {"gateway", "worker", "web", "sentinel"} <= set(found)
+    assert [found[key]["sentence"] for key in ("gateway", "worker")] == status["problems"][:2]
+    assert all(finding["remedy"] for finding in status["findings"])
 
 
 def test_unknown_address_in_the_api_is_404_json(token: str) -> None:

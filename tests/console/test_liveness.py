@@ -9,8 +9,11 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.broker.models import GatewaySession
-from apps.console.selectors.health import find_problems
+from apps.console.health.findings import sentences_of_critical
+from apps.console.selectors.health import find_findings
 from apps.jobs.models import WorkerHeartbeat
+from apps.journal.choices import ProcessKind
+from apps.journal.models import ProcessHeartbeat
 from tests.console.web_process import WebProcess, wait_until
 from tradeops.lib import clock
 
@@ -24,6 +27,8 @@ def alive() -> None:
     WorkerHeartbeat.objects.create(
         name="worker", host="here", pid=1, workers=2, started_at=now, heartbeat_at=now, canary_at=now
     )
+    for kind in ProcessKind:
+        ProcessHeartbeat.objects.create(name=kind, kind=kind, host="here", pid=1, started_at=now, heartbeat_at=now)
 
 
 @pytest.mark.mission(6)
@@ -58,8 +63,12 @@ def test_dead_worker_is_503(alive: None) -> None:
     assert b"heartbeat is stale" in Client().get("/health").content
 
 
-def test_fresh_installation_is_unhealthy_and_says_why() -> None:
-    assert find_problems(now=clock.now()) == ("the gateway's heartbeat is stale", "no worker is running")
+def test_fresh_installation_is_unhealthy_and_says_why_line_by_line() -> None:
+    ProcessHeartbeat.objects.all().delete()
+    problems = sentences_of_critical(find_findings(now=clock.now()))
+    assert problems[:3] == ("the gateway's heartbeat is stale", "no worker is running", "no web process is running")
+    assert "no sentinel is running" in problems[3]
+    assert Client().get("/health").content.decode().splitlines() == list(problems)
 
 
 @pytest.mark.mission(115)

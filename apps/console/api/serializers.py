@@ -60,6 +60,7 @@ class DatabaseHealthSerializer(S):
     db_ok = serializers.BooleanField()
     db_error = serializers.CharField(allow_null=True)
     db_path = serializers.CharField()
+    problems = serializers.ListField(child=serializers.CharField())
 
 
 class JobStatusSerializer(S):
@@ -84,10 +85,18 @@ class ApiStatusSerializer(S):
     connected = serializers.BooleanField()
 
 
+class FindingSerializer(S):
+    key = serializers.CharField()
+    severity = serializers.ChoiceField(choices=["info", "warning", "critical"])
+    sentence = serializers.CharField()
+    remedy = serializers.CharField()
+
+
 class StatusSerializer(S):
     health_status = serializers.ChoiceField(choices=["healthy", "unhealthy"])
     healthy = serializers.BooleanField()
     problems = serializers.ListField(child=serializers.CharField())
+    findings = FindingSerializer(many=True)
     timestamp = serializers.DateTimeField()
     scheduler_started = serializers.DateTimeField(allow_null=True)
     last_heartbeat = serializers.DateTimeField(allow_null=True)

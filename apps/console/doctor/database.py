@@ -6,9 +6,9 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from apps.console.doctor.verdicts import Check, fail, ok
-from tradeops.lib import clock
+from apps.console.health.rules import LARGEST_SKEW_SECONDS
+from apps.console.selectors.health import clock_skew_seconds
 
-LARGEST_SKEW_SECONDS = 2.0
 OLDEST_SERVER = 150000
 
 
@@ -39,11 +39,7 @@ def _check_migrations() -> Check:
 
 
 def _check_clock() -> Check:
-    with connection.cursor() as cursor:
-        before = clock.now()
-        cursor.execute("SELECT clock_timestamp()")
-        (server,) = cursor.fetchone()
-    skew = abs((server - before).total_seconds())
+    skew = clock_skew_seconds()
     if skew > LARGEST_SKEW_SECONDS:
         return fail("clock", f"{skew:.1f} s apart from the database", "Synchronise both machines' clocks (NTP).")
     return ok("clock", f"{skew:.1f} s apart from the database")

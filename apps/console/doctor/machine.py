@@ -10,11 +10,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apps.console.doctor.verdicts import Check, fail, ok, warn
+from apps.console.health.rules import COMFORTABLE_FREE_BYTES, LEAST_FREE_BYTES
 
 NEEDED_PYTHON = (3, 11)
 ZONES = ("UTC", "America/New_York", "Europe/London")
-LEAST_FREE_BYTES = 1 << 30
-COMFORTABLE_FREE_BYTES = 5 << 30
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 

@@ -18,6 +18,7 @@ def database_health() -> dict[str, Any]:
         "db_ok": not error,
         "db_error": error or None,
         "db_path": database_path(),
+        "problems": [finding.sentence for finding in vitals.findings()],
     }
 
 

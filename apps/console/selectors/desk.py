@@ -14,6 +14,7 @@ from django.db.models import DateTimeField, F, Func, Value
 from apps.broker import selectors as broker
 from apps.broker.choices import PriceSource
 from apps.broker.models import Account, AccountPnl, AccountValue, BrokerOrder, EquityPoint, Instrument, Position
+from apps.console.selectors.health import find_findings
 from apps.console.selectors.jobs import jobs_section
 from apps.console.selectors.session import session_view
 from apps.console.selectors.signal import signal_section
@@ -54,6 +55,10 @@ def section_data(section: str, *, now: datetime) -> Any:
 
 def session_section(now: datetime) -> dict[str, Any]:
     return asdict(session_view(now=now))
+
+
+def health_section(now: datetime) -> dict[str, Any]:
+    return {"findings": [finding.as_row() for finding in find_findings(now=now)]}
 
 
 def account_section(now: datetime) -> dict[str, Any]:
@@ -196,6 +201,7 @@ def point_row(point: EquityPoint) -> tuple[int, Decimal, Decimal | None]:
 
 BUILDERS: dict[str, Callable[[datetime], Any]] = {
     "session": session_section,
+    "health": health_section,
     "account": account_section,
     "equity": equity_section,
     "positions": positions_section,

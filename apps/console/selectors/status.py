@@ -8,14 +8,16 @@ from typing import Any
 from django.conf import settings
 
 from apps.broker import selectors as broker
-from apps.console.selectors.health import find_problems
+from apps.console.health.findings import sentences_of_critical
+from apps.console.selectors.health import find_findings
 from apps.console.selectors.jobs import iso, job_statuses
 from apps.console.selectors.session import session_view
 from apps.jobs import selectors as jobs
 
 
 def platform_status(*, now: datetime) -> dict[str, Any]:
-    problems = find_problems(now=now)
+    findings = find_findings(now=now)
+    problems = sentences_of_critical(findings)
     worker = jobs.worker_state(now=now)
     session = session_view(now=now)
     gateway = broker.session(now=now)
@@ -23,6 +25,7 @@ def platform_status(*, now: datetime) -> dict[str, Any]:
         "health_status": "unhealthy" if problems else "healthy",
         "healthy": not problems,
         "problems": list(problems),
+        "findings": [finding.as_row() for finding in findings],
         "timestamp": now.isoformat(),
         "scheduler_started": iso(worker.started_at),
         "last_heartbeat": iso(worker.heartbeat_at),

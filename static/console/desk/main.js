@@ -4,6 +4,7 @@ import { setServerNow } from "../ages.js";
 import { showEquity } from "./chart.js";
 import { part, setText } from "./dom.js";
 import { lastId, reset, showEvents } from "./events.js";
+import { showHealth } from "./health.js";
 import { showSignal } from "./signal.js";
 import { connect } from "./socket.js";
 import { showJobs, showOrders, showPositions } from "./tables.js";
@@ -30,6 +31,7 @@ const RECEIVE = {
   section: ({ section, data }) => {
     sections[section] = data;
     if (section === "equity") showEquity(data);
+    else if (section === "health") showHealth(data);
     else if (section === "session") showAll();
     else SHOW[section](data);
   },

@@ -1,0 +1,146 @@
+"""Looking at the platform: what the rules are given, what it costs, and where the findings are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.broker.models import GatewaySession
+from apps.console.doctor.processes import check_processes
+from apps.console.doctor.verdicts import Verdict
+from apps.console.health.findings import Finding
+from apps.console.selectors.desk import section_data
+from apps.console.selectors.health import find_findings, gather_facts
+from apps.jobs import registry
+from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
+from apps.journal.choices import ProcessKind
+from apps.journal.models import ProcessHeartbeat
+from apps.journal.services import heartbeats
+from tradeops.lib import clock
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def now() -> datetime:
+    return clock.now()
+
+
+@pytest.fixture
+def well(now: datetime) -> Iterator[None]:
+    ProcessHeartbeat.objects.all().delete()
+    GatewaySession.objects.create(id=1, state="ready", heartbeat_at=now, state_since=now)
+    WorkerHeartbeat.objects.create(
+        name="worker", host="here", pid=1, workers=2, started_at=now, heartbeat_at=now, canary_at=now
+    )
+    for kind in ProcessKind:
+        heartbeats.beat(name=kind, kind=kind, host="here", pid=1, started_at=now, now=now)
+    yield
+
+
+def schedule(job: str, **values: object) -> JobSchedule:
+    return JobSchedule.objects.update_or_create(job=job, defaults={"cron": "35 16 * * *", **values})[0]
+
+
+def run(job: str, state: str, at: datetime, **values: object) -> JobRun:
+    return JobRun.objects.create(job=job, state=state, max_attempts=3, started_by="test", created_at=at, **values)
+
+
+def findings_of_jobs(now: datetime) -> dict[str, Finding]:
+    return {finding.key: finding for finding in find_findings(now=now) if "job" in finding.key}
+
+
+def test_overdue_job_is_found_by_the_clock_alone(well: None, now: datetime) -> None:
+    schedule("daily_snapshot", next_due_at=now - timedelta(minutes=90), grace_minutes=60)
+    found = findings_of_jobs(now)["job-overdue:daily_snapshot"]
+    assert found.is_critical
+    assert "daily_snapshot is overdue" in found.sentence
+
+
+def test_only_the_newest_run_counts(well: None, now: datetime) -> None:
+    schedule("daily_snapshot", next_due_at=now + timedelta(hours=1))
+    run("daily_snapshot", "failed", now - timedelta(hours=1), ended_at=now - timedelta(hours=1))
+    assert set(findings_of_jobs(now)) == {"job:daily_snapshot"}
+    run("daily_snapshot", "succeeded", now - timedelta(minutes=1), ended_at=now)
+    assert findings_of_jobs(now) == {}
+
+
+def test_slot_that_was_not_run_is_told_of_until_a_later_run_is_well(well: None, now: datetime) -> None:
+    schedule("daily_snapshot", next_due_at=now + timedelta(hours=1))
+    slot = now - timedelta(hours=23)
+    run("daily_snapshot", "missed", now - timedelta(hours=1), slot=slot, ended_at=now)
+    found = findings_of_jobs(now)["job-missed:daily_snapshot"]
+    assert found.happened_at == slot
+    run("daily_snapshot", "succeeded", now, ended_at=now)
+    assert findings_of_jobs(now) == {}
+
+
+def test_schedule_of_a_job_that_is_no_more_is_not_missed(well: None, now: datetime) -> None:
+    schedule("long_forgotten", next_due_at=now - timedelta(days=3))
+    assert findings_of_jobs(now) == {}
+
+
+def test_looking_costs_the_same_however_many_jobs_and_processes_there_are(well: None, now: datetime) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            find_findings(now=now)
+        return len(captured)
+
+    names = [job.name for job in registry.all_jobs()]
+    assert len(names) > 3
+    JobSchedule.objects.all().delete()
+    schedule(names[0], next_due_at=now + timedelta(hours=1))
+    run(names[0], "succeeded", now)
+    before = queries()
+    for name in names[:3]:
+        schedule(name, next_due_at=now + timedelta(hours=1))
+        run(name, "succeeded", now)
+        heartbeats.beat(name=name, kind=ProcessKind.WEB, host="here", pid=2, started_at=now, now=now)
+    assert queries() == before <= 8
+
+
+def test_clock_skew_is_measured_against_the_database(well: None, now: datetime) -> None:
+    assert gather_facts(now=now).clock_skew_seconds < 2
+
+
+def test_heartbeat_comes_back_after_its_row_was_lost(well: None, now: datetime) -> None:
+    ProcessHeartbeat.objects.all().delete()
+    later = now + timedelta(seconds=5)
+    heartbeats.beat(name="web", kind=ProcessKind.WEB, host="here", pid=1, started_at=now, now=now)
+    heartbeats.beat(name="web", kind=ProcessKind.WEB, host="here", pid=1, started_at=now, now=later)
+    row = ProcessHeartbeat.objects.get()
+    assert (row.heartbeat_at, row.started_at) == (later, now)
+
+
+def test_replaced_and_long_silent_processes_are_forgotten(well: None, now: datetime) -> None:
+    for name, age in (("replaced", 1), ("silent", 25), ("fresh", 0)):
+        at = now - timedelta(hours=age)
+        heartbeats.beat(name=name, kind=ProcessKind.WEB, host="here", pid=1, started_at=at, now=at)
+    assert heartbeats.forget_processes(names=["replaced"], now=now) == 2
+    assert set(ProcessHeartbeat.objects.values_list("name", flat=True)) == {"web", "sentinel", "fresh"}
+
+
+@pytest.mark.mission(6)
+def test_warning_is_shown_to_those_signed_in_and_leaves_health_ok(well: None, now: datetime) -> None:
+    schedule("daily_snapshot", next_due_at=now + timedelta(hours=1))
+    run("daily_snapshot", "failed", now - timedelta(hours=1), ended_at=now)
+    assert Client().get("/health").content == b"OK"
+    rows = section_data("health", now=now)["findings"]
+    assert [row["severity"] for row in rows if row["key"] == "job:daily_snapshot"] == ["warning"]
+
+
+def test_doctor_says_what_the_rules_find_and_praises_the_rest(well: None, now: datetime) -> None:
+    schedule("daily_snapshot", next_due_at=now - timedelta(hours=2), grace_minutes=60)
+    ProcessHeartbeat.objects.filter(kind=ProcessKind.SENTINEL).delete()
+    checks = {check.name: check for check in check_processes()}
+    assert checks["gateway"].verdict is Verdict.OK
+    assert (checks["sentinel"].verdict, checks["job daily_snapshot"].verdict) == (Verdict.FAIL, Verdict.FAIL)
+    assert "manage.py up" in checks["sentinel"].remedy
+    assert checks["worker"].detail.startswith("0 of 2 busy")
