@@ -64,3 +64,103 @@ class PriceSource(models.TextChoices):
     MID = "mid", "Bid/ask midpoint"
     PORTFOLIO = "portfolio", "The broker's own valuation of the portfolio"
     AVG_COST = "avg_cost", "Average cost (no price available)"
+
+
+class OrderState(models.TextChoices):
+    """Where an order of the ledger stands. `apps.broker.domain.orders` says which may follow which."""
+
+    PROPOSED = "proposed", "Proposed"
+    DENIED = "denied", "Denied"
+    APPROVED = "approved", "Approved"
+    SUBMITTING = "submitting", "Being submitted"
+    WORKING = "working", "Working"
+    FILLED = "filled", "Filled"
+    CANCELLED = "cancelled", "Cancelled"
+    REJECTED = "rejected", "Rejected by the broker"
+    EXPIRED = "expired", "Expired"
+    UNRESOLVED = "unresolved", "Unresolved"
+
+
+class OrderPurpose(models.TextChoices):
+    """Why an order exists; it decides what a halt lets through and what it cancels."""
+
+    ENTRY = "entry", "Entry"
+    EXIT = "exit", "Exit"
+    PROTECTIVE = "protective", "Protective"
+    FLATTEN = "flatten", "Flatten"
+    CORRECTION = "correction", "Correction"
+
+
+class OrderType(models.TextChoices):
+    """IB's names of the order types that the ledger sends."""
+
+    MARKET = "MKT", "Market"
+    LIMIT = "LMT", "Limit"
+    STOP = "STP", "Stop"
+    STOP_LIMIT = "STP LMT", "Stop limit"
+    TRAILING_STOP = "TRAIL", "Trailing stop"
+    MARKET_ON_CLOSE = "MOC", "Market on close"
+    LIMIT_ON_CLOSE = "LOC", "Limit on close"
+    MIDPRICE = "MIDPRICE", "Midprice"
+
+
+class TimeInForce(models.TextChoices):
+    DAY = "DAY", "Day"
+    GOOD_TILL_CANCELLED = "GTC", "Good till cancelled"
+    IMMEDIATE_OR_CANCEL = "IOC", "Immediate or cancel"
+
+
+class TradingPermission(models.TextChoices):
+    """What may be sent, from everything to cancels only."""
+
+    ACTIVE = "active", "Active"
+    REDUCING = "reducing", "Reducing: closing orders only"
+    HALTED = "halted", "Halted: no entries"
+    KILLED = "killed", "Killed: cancels only"
+
+
+class Scope(models.TextChoices):
+    """What a trading state or an emergency action is about; `target` names which, empty for everything."""
+
+    EVERYTHING = "everything", "Everything"
+    ACCOUNT = "account", "Account"
+    STRATEGY = "strategy", "Strategy"
+    INSTRUMENT = "instrument", "Instrument"
+
+
+class StopSource(models.TextChoices):
+    """Who stopped trading. One scope may be stopped by several at once; each is released for itself."""
+
+    MANUAL = "manual", "A person"
+    LIMIT = "limit", "A limit"
+    BREAKER = "breaker", "A circuit breaker"
+    RECONCILIATION = "reconciliation", "Reconciliation"
+    RESTORE = "restore", "A restored backup"
+
+
+class StopEnding(models.TextChoices):
+    PERSON = "person", "Only by a person"
+    NEXT_TRADING_DAY = "next_trading_day", "At the next trading day"
+    RECOVERY = "recovery", "When what caused it has recovered"
+
+
+class EmergencyKind(models.TextChoices):
+    HALT = "halt", "Halt"
+    RESUME = "resume", "Resume"
+    CANCEL_ALL = "cancel_all", "Cancel all"
+    CLOSE_ALL = "close_all", "Close all"
+
+
+class EmergencyState(models.TextChoices):
+    REQUESTED = "requested", "Requested"
+    CANCELLING = "cancelling", "Cancelling orders"
+    CLOSING = "closing", "Closing positions"
+    VERIFYING = "verifying", "Verifying at the broker"
+    DONE = "done", "Done and verified at the broker"
+    ESCALATED = "escalated", "Not verified: a person must look"
+    FAILED = "failed", "Failed"
+
+
+class TradeDirection(models.TextChoices):
+    LONG = "long", "Long"
+    SHORT = "short", "Short"

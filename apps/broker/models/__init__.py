@@ -1,8 +1,11 @@
 from apps.broker.models.account import Account, AccountPnl, AccountValue, EquityPoint, Position
 from apps.broker.models.instrument import Instrument
+from apps.broker.models.ledger import Order, OrderEvent
 from apps.broker.models.order import BrokerOrder, Commission, Execution
 from apps.broker.models.request import Request
 from apps.broker.models.session import GatewaySession, LiveUnlock
+from apps.broker.models.stops import EmergencyRun, TradingState
+from apps.broker.models.trade import Trade
 
 __all__ = [
     "Account",
@@ -10,11 +13,16 @@ __all__ = [
     "AccountValue",
     "BrokerOrder",
     "Commission",
+    "EmergencyRun",
     "EquityPoint",
     "Execution",
     "GatewaySession",
     "Instrument",
     "LiveUnlock",
+    "Order",
+    "OrderEvent",
     "Position",
     "Request",
+    "Trade",
+    "TradingState",
 ]

@@ -1,0 +1,60 @@
+"""The life of an order in the ledger: which state may follow which, and what a trading state lets through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from apps.broker.choices import OrderPurpose, OrderState, TradingPermission
+
+S = OrderState
+
+# The database holds the same table (migration 0004): neither can be changed alone, a test compares them.
+TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
+    S.PROPOSED: frozenset({S.APPROVED, S.DENIED, S.CANCELLED, S.EXPIRED}),
+    S.APPROVED: frozenset({S.SUBMITTING, S.DENIED, S.CANCELLED, S.EXPIRED}),
+    # Back to APPROVED only where it is certain that nothing left this machine.
+    S.SUBMITTING: frozenset(
+        {S.WORKING, S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED, S.UNRESOLVED, S.APPROVED, S.DENIED}
+    ),
+    # Back to APPROVED only after two agreeing looks at the broker have shown that the order never arrived.
+    S.UNRESOLVED: frozenset({S.WORKING, S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED, S.APPROVED}),
+    S.WORKING: frozenset({S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED, S.UNRESOLVED}),
+    # An end is final only when executions agree: the broker may show a late fill, or that the order still works.
+    S.CANCELLED: frozenset({S.WORKING, S.FILLED}),
+    S.REJECTED: frozenset({S.WORKING, S.FILLED}),
+    S.EXPIRED: frozenset({S.WORKING, S.FILLED}),
+    S.FILLED: frozenset(),
+    S.DENIED: frozenset(),
+}
+
+# The broker may hold it, or may come to hold it: it counts against every limit.
+AT_RISK = frozenset({S.APPROVED, S.SUBMITTING, S.WORKING, S.UNRESOLVED})
+OPEN = AT_RISK | {S.PROPOSED}
+ENDED = frozenset(OrderState) - OPEN
+
+P = OrderPurpose
+SEVERITY = {
+    TradingPermission.ACTIVE: 0,
+    TradingPermission.REDUCING: 1,
+    TradingPermission.HALTED: 2,
+    TradingPermission.KILLED: 3,
+}
+# A halt keeps protective orders and lets positions be closed; only KILLED admits nothing but cancels.
+ADMITTED: dict[TradingPermission, frozenset[OrderPurpose]] = {
+    TradingPermission.ACTIVE: frozenset(OrderPurpose),
+    TradingPermission.REDUCING: frozenset({P.EXIT, P.PROTECTIVE, P.FLATTEN}),
+    TradingPermission.HALTED: frozenset({P.EXIT, P.PROTECTIVE, P.FLATTEN}),
+    TradingPermission.KILLED: frozenset(),
+}
+
+
+def may_follow(before: OrderState, after: OrderState) -> bool:
+    return after in TRANSITIONS[before]
+
+
+def most_restrictive(permissions: Iterable[TradingPermission]) -> TradingPermission:
+    return max(permissions, key=SEVERITY.__getitem__, default=TradingPermission.ACTIVE)
+
+
+def admits(permission: TradingPermission, purpose: OrderPurpose) -> bool:
+    return purpose in ADMITTED[permission]
