@@ -8,7 +8,10 @@ TradeOpsError
     ├── AnswerError           the broker refused to answer this question
     │   └── PacingError       the broker would refuse it now; later it may not
     ├── SecondGatewayError    another gateway runs against this database
-    └── UnlockError           a person must mend the request to unlock or lock live trading
+    ├── UnlockError           a person must mend the request to unlock or lock live trading
+    └── OrderError            the ledger refuses what was asked of an order
+        ├── IdempotencyConflict   the key already stands for another intent
+        └── OrderMovedOn          the order is in another state by now: look again
 """
 
 from __future__ import annotations
@@ -49,4 +52,16 @@ class SecondGatewayError(BrokerError):
 
 
 class UnlockError(BrokerError):
+    pass
+
+
+class OrderError(BrokerError):
+    pass
+
+
+class IdempotencyConflict(OrderError):
+    pass
+
+
+class OrderMovedOn(OrderError):
     pass

@@ -1,4 +1,4 @@
-"""What people and other apps may do with the broker connection."""
+"""A person's recorded decision that live trading is allowed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, connection, transaction
 
-from apps.broker.asking import ask
 from apps.broker.exceptions import UnlockError
 from apps.broker.models import LiveUnlock
 from apps.journal import services as journal
@@ -15,8 +14,6 @@ from tradeops.lib import clock
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
-
-__all__ = ["ask", "revoke_live", "unlock_live"]
 
 PERMISSION = "broker.unlock_live"
 

@@ -1,0 +1,51 @@
+"""May this be sent? Asked by the gateway in the transaction that claims an order, never remembered longer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Q
+
+from apps.broker.choices import OrderPurpose, Scope, TradingPermission
+from apps.broker.domain.orders import admits, most_restrictive
+from apps.broker.models import TradingState
+
+# Claims share it, whoever changes a trading state holds it alone: after a halt has been committed no claim that did not
+# see it can still be under way.
+GATE_LOCK = 7_316_220_001
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`reasons` names every stop that applies, the most restrictive first."""
+
+    permission: TradingPermission
+    reasons: tuple[str, ...]
+
+    def admits(self, purpose: OrderPurpose) -> bool:
+        return admits(self.permission, purpose)
+
+
+def lock_shared() -> None:
+    """Until the end of the transaction no trading state changes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [GATE_LOCK])
+
+
+def lock_alone() -> None:
+    """Until the end of the transaction no order is claimed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [GATE_LOCK])
+
+
+def look(*, account: str = "", strategy: str = "", con_id: int | None = None) -> Gate:
+    """What all sources together allow for an order with these scopes."""
+    applies = Q(scope=Scope.EVERYTHING)
+    for scope, target in ((Scope.ACCOUNT, account), (Scope.STRATEGY, strategy), (Scope.INSTRUMENT, con_id)):
+        if target:
+            applies |= Q(scope=scope, target=str(target))
+    rows = list(TradingState.objects.filter(applies).exclude(permission=TradingPermission.ACTIVE))
+    rows.sort(key=lambda row: list(TradingPermission).index(TradingPermission(row.permission)), reverse=True)
+    permission = most_restrictive(TradingPermission(row.permission) for row in rows)
+    return Gate(permission, tuple(f"{row} by {row.set_by}: {row.reason}" for row in rows))

@@ -1,0 +1,29 @@
+"""What people and other apps may do with the broker: ask it, unlock live trading, order, and stop trading."""
+
+from apps.broker.asking import ask
+from apps.broker.services.orders import (
+    Terms,
+    approve_order,
+    deny_order,
+    expire_orders,
+    propose_order,
+    request_cancel,
+    request_modification,
+)
+from apps.broker.services.trading_states import release_trading_state, set_trading_state
+from apps.broker.services.unlocks import revoke_live, unlock_live
+
+__all__ = [
+    "Terms",
+    "approve_order",
+    "ask",
+    "deny_order",
+    "expire_orders",
+    "propose_order",
+    "release_trading_state",
+    "request_cancel",
+    "request_modification",
+    "revoke_live",
+    "set_trading_state",
+    "unlock_live",
+]

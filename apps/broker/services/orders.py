@@ -1,0 +1,186 @@
+"""Asking the ledger for orders. Nothing here sends: the gateway takes up what is approved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from apps.broker import ledger
+from apps.broker.choices import OrderPurpose, OrderState, OrderType, Side, TimeInForce
+from apps.broker.domain.orders import AT_RISK
+from apps.broker.exceptions import IdempotencyConflict, OrderError, OrderMovedOn
+from apps.broker.models import Account, Instrument, Order
+from tradeops.lib import clock
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+NOT_SENT = [OrderState.PROPOSED, OrderState.APPROVED]
+MAY_BE_AT_BROKER = sorted(AT_RISK - {OrderState.APPROVED})
+MODIFIABLE = frozenset({"quantity", "limit_price", "stop_price", "trailing_amount", "trailing_fraction"})
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is to be traded and why. Prices as the exchange quotes them."""
+
+    account: Account
+    instrument: Instrument
+    side: Side
+    quantity: Decimal
+    order_type: OrderType
+    purpose: OrderPurpose
+    reason: str
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trailing_amount: Decimal | None = None
+    trailing_fraction: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    outside_regular_hours: bool = False
+    strategy: str = ""
+    parameters_revision: int | None = None
+
+
+@transaction.atomic
+def propose_order(
+    *,
+    terms: Terms,
+    idempotency_key: str,
+    requested_by: str,
+    reference_price: Decimal | None = None,
+    reference_at: datetime | None = None,
+    expires_at: datetime | None = None,
+    parent: Order | None = None,
+    oca_group: str = "",
+) -> Order:
+    """Write the intent down. The same key with the same terms gives the order that exists already.
+
+    Raises IdempotencyConflict when the key stands for other terms, OrderError for terms that make no order.
+    """
+    values = {name: getattr(terms, name) for name in Terms.__slots__}
+    if not terms.reason.strip():
+        raise OrderError("An order needs a reason: it is kept with the order.")
+    try:
+        with transaction.atomic():
+            order = Order.objects.create(
+                idempotency_key=idempotency_key,
+                requested_by=requested_by,
+                reference_price=reference_price,
+                reference_at=reference_at,
+                expires_at=expires_at,
+                parent=parent,
+                oca_group=oca_group,
+                state_since=clock.now(),
+                created_at=clock.now(),
+                **values,
+            )
+    except IntegrityError as error:
+        return _existing(idempotency_key, values, error)
+    ledger.note(order, message=f"proposed: {terms.reason}", actor=requested_by)
+    return order
+
+
+def _existing(idempotency_key: str, values: dict[str, Any], error: IntegrityError) -> Order:
+    order = Order.objects.select_related("account", "instrument").filter(idempotency_key=idempotency_key).first()
+    if order is None:
+        raise OrderError(f"These terms make no order: {str(error).splitlines()[0]}") from error
+    different = sorted(name for name, value in values.items() if name != "reason" and getattr(order, name) != value)
+    if different:
+        raise IdempotencyConflict(
+            f"The key {idempotency_key!r} already stands for another order ({order}): "
+            f"{', '.join(different)} differ. Use a new key for a new intent."
+        ) from error
+    return order
+
+
+def deny_order(*, order_id: UUID, reason: str, actor: str, data: dict[str, Any] | None = None) -> Order:
+    """Raises OrderMovedOn when it is not waiting any more."""
+    return _moved(order_id, NOT_SENT, OrderState.DENIED, reason, actor, data)
+
+
+def approve_order(
+    *, order_id: UUID, actor: str, user: User | None = None, reason: str = "", expires_at: datetime | None = None
+) -> Order:
+    """Let the gateway send it. `user` is the person who approved; none where a rule did.
+
+    Who may approve is decided by the caller. Raises OrderMovedOn when it is not proposed any more.
+    """
+    values: dict[str, Any] = {"approved_by": user, "approved_at": clock.now()}
+    if expires_at is not None:
+        values["expires_at"] = expires_at
+    return _moved(order_id, [OrderState.PROPOSED], OrderState.APPROVED, reason or "approved", actor, None, **values)
+
+
+@transaction.atomic
+def request_cancel(*, order_id: UUID, actor: str, reason: str = "") -> Order:
+    """Cancel: at once where nothing was sent, else through the gateway. Asking twice changes nothing.
+
+    Raises OrderMovedOn when the order has ended.
+    """
+    order = Order.objects.select_for_update().select_related("account", "instrument").get(pk=order_id)
+    if order.state in NOT_SENT:
+        message = f"cancelled before it was sent{': ' + reason if reason else ''}"
+        return _moved(order_id, NOT_SENT, OrderState.CANCELLED, message, actor, None)
+    if order.state not in MAY_BE_AT_BROKER:
+        raise OrderMovedOn(f"{order} cannot be cancelled: it is {order.get_state_display().lower()}.")
+    if order.cancel_requested_at is None:
+        order.cancel_requested_at, order.cancel_requested_by = clock.now(), actor
+        order.save(update_fields=["cancel_requested_at", "cancel_requested_by", "updated_at"])
+        ledger.note(order, message=f"cancel requested{': ' + reason if reason else ''}", actor=actor)
+    return order
+
+
+@transaction.atomic
+def request_modification(*, order_id: UUID, changes: dict[str, Decimal], actor: str, reason: str = "") -> Order:
+    """Ask the gateway to change a working order. The ledger's terms change when the broker has confirmed.
+
+    Raises OrderError for other fields than quantity and prices, or while another modification is under way;
+    OrderMovedOn when the order does not work.
+    """
+    unknown = sorted(set(changes) - MODIFIABLE)
+    if unknown or not changes:
+        raise OrderError(f"Only {', '.join(sorted(MODIFIABLE))} of an order can be modified.")
+    order = Order.objects.select_for_update().select_related("account", "instrument").get(pk=order_id)
+    if order.state != OrderState.WORKING:
+        raise OrderMovedOn(f"{order} cannot be modified: it is {order.get_state_display().lower()}.")
+    if order.wanted_changes or order.cancel_requested_at is not None:
+        raise OrderError(f"{order}: another change is under way. Wait until the broker has answered it.")
+    order.wanted_changes = {name: str(value) for name, value in changes.items()}
+    order.save(update_fields=["wanted_changes", "updated_at"])
+    ledger.note(order, message=f"modification requested{': ' + reason if reason else ''}", actor=actor,
+                data={"changes": order.wanted_changes})  # fmt: skip
+    return order
+
+
+def expire_orders(*, now: datetime) -> int:
+    """End what was not sent by its time. Returns how many."""
+    overdue = Order.objects.filter(state__in=NOT_SENT, expires_at__lte=now).values_list("pk", flat=True)
+    moved = [
+        ledger.move(
+            pk, before=NOT_SENT, after=OrderState.EXPIRED, message="not approved or sent in time", actor="clock"
+        )
+        for pk in list(overdue)
+    ]
+    return sum(order is not None for order in moved)
+
+
+def _moved(
+    order_id: UUID,
+    before: list[OrderState],
+    after: OrderState,
+    message: str,
+    actor: str,
+    data: dict[str, Any] | None,
+    **values: Any,
+) -> Order:
+    order = ledger.move(order_id, before=before, after=after, message=message, actor=actor, data=data, **values)
+    if order is None:
+        now = Order.objects.filter(pk=order_id).first()
+        state = now.get_state_display().lower() if now else "unknown to the ledger"
+        raise OrderMovedOn(f"The order cannot become {after.label.lower()}: it is {state}.")
+    return order
