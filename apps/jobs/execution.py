@@ -44,6 +44,8 @@ def perform(run_id: int, attempt: int) -> None:
         services.reject_run(run_id=run_id, reason=f"this version knows no job {name!r}", now=clock.now())
         return
     job = registry.find(name)
+    if job.waits_for is not None and services.postpone_if_waiting(run_id=run_id, job=job, now=clock.now()):
+        return
     worker = os.environ.get(WORKER_VARIABLE, "")
     run = services.claim(run_id=run_id, attempt=attempt, job=job, worker=worker, pid=os.getpid())
     if run is not None:

@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 
 from apps.jobs import registry
 from apps.jobs.choices import NOT_RUN, UNFINISHED, RunState
+from apps.jobs.domain import calendars, plans
+from apps.jobs.domain.cron import find_zone
 from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
 from apps.jobs.registry import Job
 
@@ -88,6 +90,38 @@ def _status(
         last_run=last_run,
         last_success_at=last_success_at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSlot:
+    """A time at which a job is due, on three clocks: UTC, the schedule's own, and its exchange's if it has one."""
+
+    at: datetime
+    local: datetime
+    exchange: datetime | None
+    is_skipped: bool
+
+    @property
+    def utc_text(self) -> str:
+        return f"{self.at:%a %Y-%m-%d %H:%M}"
+
+    @property
+    def local_text(self) -> str:
+        return f"{self.local:%a %Y-%m-%d %H:%M %Z}"
+
+    @property
+    def exchange_text(self) -> str:
+        return f"{self.exchange:%a %Y-%m-%d %H:%M %Z}" if self.exchange else ""
+
+
+def next_slots(schedule: JobSchedule, count: int, now: datetime) -> list[PlannedSlot]:
+    """The next `count` slots, of an unsaved schedule too, as if it were enabled. Raises InvalidSchedule."""
+    zone = find_zone(schedule.time_zone)
+    exchange = calendars.find_zone(schedule.calendar) if schedule.calendar else None
+    return [
+        PlannedSlot(at, at.astimezone(zone), at.astimezone(exchange) if exchange else None, at == schedule.skip_slot)
+        for at in plans.following(schedule.plan, now, count)
+    ]
 
 
 def find_run(*, run_id: int) -> JobRun:

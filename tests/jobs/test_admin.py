@@ -62,35 +62,6 @@ def test_runs_cannot_be_added_changed_or_deleted_even_by_a_superuser(admin_clien
     assert run.state == RunState.QUEUED
 
 
-def test_schedule_is_edited_and_due_again(admin_client: Client, schedule: JobSchedule) -> None:
-    url = reverse("admin:jobs_jobschedule_change", args=[schedule.pk])
-    values = {"cron": "0 16 * * mon-fri", "time_zone": "America/New_York", "enabled": "on"}
-    assert admin_client.post(url, values).status_code == 302
-    schedule.refresh_from_db()
-    assert schedule.next_due_at is not None and schedule.next_due_at > clock.now()
-    page = admin_client.get(url).content.decode()
-    assert page.count("16:00 America/New_York") == 3
-    assert "UTC (" in page
-
-
-@pytest.mark.parametrize(
-    ("cron", "zone", "complaint"),
-    [
-        ("61 * * * *", "UTC", "is not a cron expression"),
-        ("0 0 30 2 *", "UTC", "names a date that never comes"),
-        ("0 1 * * *", "Mars/Olympus", "Unknown time zone"),
-    ],
-)
-def test_bad_schedule_is_refused_with_its_reason(
-    admin_client: Client, schedule: JobSchedule, cron: str, zone: str, complaint: str
-) -> None:
-    url = reverse("admin:jobs_jobschedule_change", args=[schedule.pk])
-    page = admin_client.post(url, {"cron": cron, "time_zone": zone, "enabled": "on"}).content.decode()
-    assert complaint in page
-    schedule.refresh_from_db()
-    assert (schedule.cron, schedule.time_zone) == ("", "UTC")
-
-
 @pytest.mark.mission(30)
 def test_run_now_queues_a_run_and_says_when_no_worker_lives(client: Client, schedule: JobSchedule) -> None:
     sign_in(client, "view_jobschedule", "run_job")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.contrib.auth.models import AbstractUser
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.http import HttpRequest, HttpResponse
 
 from apps.jobs import registry, selectors, services
-from apps.jobs.domain import cron as cron_domain
+from apps.jobs.exceptions import InvalidSchedule
 from apps.jobs.forms import ScheduleForm
 from apps.jobs.models import JobSchedule
 from tradeops.lib import clock
@@ -18,30 +18,46 @@ from tradeops.lib import clock
 
 @admin.register(JobSchedule)
 class JobScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not subscriptable
+    """The change page shows the next five runs of what has been entered, before it is saved."""
+
     form = ScheduleForm
-    list_display = ("job", "title", "cron", "time_zone", "enabled", "next_due_at", "last_run")
-    fields = ("job", "title", "cron", "time_zone", "enabled", "next_runs")
-    readonly_fields = ("job", "title", "next_runs")
-    actions = ("run_now",)
+    change_form_template = "admin/jobs/jobschedule/change_form.html"
+    list_display = ("job", "title", "planned", "enabled", "next_due", "depends_on", "catch_up", "last_run")
+    readonly_fields = ("job", "title")
+    actions = ("run_now", "skip_next", "unskip")
+    fieldsets = (
+        (None, {"fields": ("job", "title", "enabled")}),
+        ("When it is due", {"fields": ("cron", "time_zone", "calendar", "minutes_after_close")}),
+        ("When that cannot be", {"fields": ("grace_minutes", "catch_up", "depends_on")}),
+    )
 
     @admin.display(description="What it does")
     def title(self, schedule: JobSchedule) -> str:
         return registry.find(schedule.job).title if registry.is_known(schedule.job) else "Not in this version"
+
+    @admin.display(description="When")
+    def planned(self, schedule: JobSchedule) -> str:
+        return str(schedule.plan)
+
+    @admin.display(description="Next run (UTC)", ordering="next_due_at")
+    def next_due(self, schedule: JobSchedule) -> str:
+        if schedule.next_due_at is None:
+            return "-"
+        skipped = f", skipped by {schedule.skipped_by}" if schedule.skip_slot == schedule.next_due_at else ""
+        return f"{schedule.next_due_at:%a %Y-%m-%d %H:%M}{skipped}"
 
     @admin.display(description="Last run")
     def last_run(self, schedule: JobSchedule) -> str:
         run = selectors.last_run(job=schedule.job)
         return f"{run.get_state_display()}, {run.created_at:%Y-%m-%d %H:%M} UTC" if run else "-"
 
-    @admin.display(description="Next runs")
-    def next_runs(self, schedule: JobSchedule) -> SafeString | str:
-        """The next three in UTC and in the schedule's zone."""
-        if not schedule.cron or not schedule.enabled:
-            return "None planned"
-        zone = cron_domain.find_zone(schedule.time_zone)
-        instants = cron_domain.following(schedule.cron, zone, clock.now(), 3)
-        rows = ((f"{at:%a %Y-%m-%d %H:%M}", f"{at.astimezone(zone):%a %H:%M}", schedule.time_zone) for at in instants)
-        return format_html_join("", "<p>{} UTC ({} {})</p>", rows)
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        form = context["adminform"].form
+        if isinstance(form, ScheduleForm):
+            context |= {"preview": form.preview(), "zone": form.instance.time_zone}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.action(description="Run now", permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> None:
@@ -61,6 +77,24 @@ class JobScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not subscr
             return False
         services.request_run(job=job, started_by=request.user.get_username(), now=clock.now())
         return True
+
+    @admin.action(description="Skip the next run", permissions=["run"])
+    def skip_next(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> None:
+        actor = request.user.get_username()
+        for schedule in queryset:
+            try:
+                slot = services.skip_next(schedule=schedule, actor=actor, now=clock.now())
+            except InvalidSchedule as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                message = f"The run of {schedule.job} on {slot:%a %Y-%m-%d %H:%M} UTC will be skipped."
+                self.message_user(request, message, messages.SUCCESS)
+
+    @admin.action(description="Do not skip the next run", permissions=["run"])
+    def unskip(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> None:
+        actor = request.user.get_username()
+        done = [services.unskip(schedule=schedule, actor=actor, now=clock.now()) for schedule in queryset]
+        self.message_user(request, f"{sum(done)} will run after all.")
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         return isinstance(request.user, AbstractUser) and request.user.has_perm(registry.RUN_PERMISSION)

@@ -6,6 +6,7 @@ year is built, and kept, when a slot falls into it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -55,13 +56,16 @@ def find_zone(code: str) -> ZoneInfo:
 def closes_of(code: str, year: int) -> Mapping[date, datetime]:
     """The trading days of a year, each with the instant (UTC) at which trading ends."""
     find_zone(code)
-    import exchange_calendars
+    with warnings.catch_warnings():
+        # The library speaks to an older pandas; what it computes is compared in the tests.
+        warnings.simplefilter("ignore")
+        import exchange_calendars
 
-    try:
-        calendar = exchange_calendars.get_calendar(code, start=f"{year}-01-01", end=f"{year}-12-31")
-    except ValueError as error:
-        raise InvalidSchedule(f"The calendar {code} does not know the year {year}: {error}") from error
-    return {day.date(): close.to_pydatetime().astimezone(UTC) for day, close in calendar.closes.items()}
+        try:
+            calendar = exchange_calendars.get_calendar(code, start=f"{year}-01-01", end=f"{year}-12-31")
+        except ValueError as error:
+            raise InvalidSchedule(f"The calendar {code} does not know the year {year}: {error}") from error
+        return {day.date(): close.to_pydatetime().astimezone(UTC) for day, close in calendar.closes.items()}
 
 
 def close_on(code: str, day: date) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from apps.jobs.services.attempts import claim, end_stopped, fail, lose, succeed
 from apps.jobs.services.dispatching import dispatch_due, next_wake_up
+from apps.jobs.services.postponing import postpone_if_waiting
 from apps.jobs.services.recovery import (
     end_lost_runs,
     end_runs_of_dead_processes,
@@ -32,6 +33,7 @@ __all__ = [
     "lose",
     "next_wake_up",
     "pause_jobs",
+    "postpone_if_waiting",
     "recover_from",
     "register_worker",
     "reject_run",
