@@ -6,8 +6,10 @@ import hashlib
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
+from django.urls import reverse
 
 from apps.broker.models import Account
 from apps.journal import services as journal
@@ -69,7 +71,20 @@ def store_report(
         data={"report": report.pk, "sha256": report.sha256},
         actor=created_by,
     )
+    if job_run is not None:
+        _announce(report, period)
     return report
+
+
+def _announce(report: Report, period: Period) -> None:
+    """What a job made, nobody waited for: say where it is."""
+    address = settings.PUBLIC_URL + reverse("admin:reports_report_download", args=[report.pk])
+    journal.notify(
+        f"{report.get_kind_display()} report {report.period} of {report.account} is ready",
+        f"{period.title}, {report.size / 1024:,.0f} KiB, SHA-256 {report.sha256[:12]}\n{address}",
+        key=f"report:{report.pk}",
+        actor=report.created_by,
+    )
 
 
 @transaction.atomic

@@ -16,6 +16,9 @@ from apps.reports.selectors.accounts import find_account
     cron="0 21 * * 0",
     time_zone="UTC",
     timeout=180,
+    depends_on="weekly_rebalance",
+    # Ready before Monday's first open, in London at 07:00 UTC in summer.
+    grace_minutes=540,
     permission="reports.make_report",
 )
 def weekly_report(context: JobContext) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from apps.strategies.models import RebalanceAdvice
 from apps.strategies.services.advice import SCOPE, STEP, Recommendation, store_advice
 from apps.strategies.services.signals import store_signal
 
+NOTICE_LENGTH = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -24,16 +26,18 @@ class Stored:
 
 
 def store_recommendation(*, recommendation: Recommendation, job_run: int | None = None, actor: str = "") -> Stored:
-    """Signal and advice in one transaction, then the text file of the day."""
+    """Signal, advice and the notice of it in one transaction, then the text file of the day."""
     with transaction.atomic():
         signal = store_signal(computed=recommendation.computed, job_run=job_run, actor=actor)
-        report = reports.as_text(reports.advice_parts(recommendation))
+        report = reports.written_report(recommendation)
         advice = store_advice(recommendation=recommendation, signal=signal, report=report, job_run=job_run, actor=actor)
-    return Stored(advice, keep_text(recommendation, actor))
+        if advice.trade_count:
+            subject = f"Rebalance of {advice.account}: {advice.summary}"
+            journal.notify(subject, report[:NOTICE_LENGTH], key=f"rebalance:{advice.pk}", actor=actor)
+    return Stored(advice, keep_text(recommendation, report, actor))
 
 
-def keep_text(recommendation: Recommendation, actor: str) -> Path | None:
-    text = reports.as_text(reports.whole_report(recommendation))
+def keep_text(recommendation: Recommendation, text: str, actor: str) -> Path | None:
     try:
         return files.write_report(day=recommendation.at.date(), text=text)
     except OSError as error:

@@ -35,15 +35,26 @@ def signal_parts(computed: ComputedSignal, snapshot: PortfolioSnapshot | None) -
     ]
 
 
-def whole_report(recommendation: Recommendation) -> list[RenderableType]:
-    """For the file: when, from what, the ranking, the trades."""
-    snapshot = recommendation.snapshot
-    return [
-        f"Rebalance report of {recommendation.at:%Y-%m-%d %H:%M} UTC, account {snapshot.account}",
-        f"Portfolio: snapshot of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC. Recommendations only: no order was sent.",
-        *signal_parts(recommendation.computed, snapshot),
-        *advice_parts(recommendation),
+def written_report(recommendation: Recommendation) -> str:
+    """Plain text for files and messages. The trades come first: a message may show no more than the beginning."""
+    snapshot, advice = recommendation.snapshot, recommendation.advice
+    lines = [
+        f"Rebalance report of {recommendation.at:%Y-%m-%d %H:%M} UTC, account {snapshot.account}: "
+        f"{trades_recommended(len(advice.trades))}, no order was sent.",
+        f"Equity {snapshot.total_equity:,.2f} {snapshot.currency}, snapshot of {snapshot.taken_at:%Y-%m-%d %H:%M} UTC.",
+        *(trade_line(trade, snapshot.currency) for trade in advice.trades),
+        *outcome_lines(recommendation),
+        "",
+        as_text(signal_parts(recommendation.computed, snapshot)),
     ]
+    return "\n".join(lines)
+
+
+def trade_line(trade: Trade, currency: str) -> str:
+    return (
+        f"{trade.action.value} {trade.shares.normalize():,f} {trade.line.name} at {price_text(trade.quotation)}, "
+        f"{trade.value:,.2f} {currency}: {trade.reason}"
+    )
 
 
 def signal_table(computed: ComputedSignal) -> Table:
@@ -69,15 +80,19 @@ def cash_line(snapshot: PortfolioSnapshot | None) -> str:
 
 def advice_parts(recommendation: Recommendation) -> list[RenderableType]:
     """The trades and their sums, or that there are none."""
-    advice, currency = recommendation.advice, recommendation.snapshot.currency
-    parts: list[RenderableType]
+    table = [advice_table(recommendation)] if recommendation.advice.trades else []
+    return [*table, *outcome_lines(recommendation)]
+
+
+def outcome_lines(recommendation: Recommendation) -> list[str]:
+    advice = recommendation.advice
     if advice.trades:
-        parts = [advice_table(recommendation), footer(advice, currency), *price_sources(advice)]
+        told = [footer(advice, recommendation.snapshot.currency), *price_sources(advice)]
     elif advice.warnings:
-        parts = ["No trades recommended; see the notes."]
+        told = ["No trades recommended; see the notes."]
     else:
-        parts = [f"No trades required: every weight is within {recommendation.threshold:.1%} of its target."]
-    return [*parts, *(f"Note: {warning}" for warning in recommendation.warnings)]
+        told = [f"No trades required: every weight is within {recommendation.threshold:.1%} of its target."]
+    return [*told, *(f"Note: {warning}" for warning in recommendation.warnings)]
 
 
 def footer(advice: Advice, currency: str) -> str:

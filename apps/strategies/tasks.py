@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.broker import selectors as broker
 from apps.jobs.context import JobContext
 from apps.jobs.registry import job
 from apps.strategies import services
@@ -15,6 +16,7 @@ from apps.strategies.rebalancing import store_recommendation
     cron="0 20 * * 0",
     time_zone="UTC",
     timeout=240,
+    waits_for=broker.planned_restart,
 )
 def weekly_rebalance(context: JobContext) -> dict[str, Any]:
     """Ranks the sector funds and says what to trade before Monday. Sends no orders."""
@@ -36,7 +38,7 @@ def weekly_rebalance(context: JobContext) -> dict[str, Any]:
     }
 
 
-@job(name="monthly_signal", title="Momentum signal", aliases=("signal",), timeout=240)
+@job(name="monthly_signal", title="Momentum signal", aliases=("signal",), timeout=240, waits_for=broker.planned_restart)
 def monthly_signal(context: JobContext) -> dict[str, Any]:
     """The ranking alone, for whoever schedules it; the weekly job makes its own."""
     computed = services.compute_signal(now=context.now, progress=context.progress)

@@ -13,11 +13,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
+from pytest_django import Settings
 
 from apps.jobs import registry
 from apps.jobs.context import JobContext
 from apps.jobs.domain import cron
 from apps.jobs.models import JobRun, WorkerHeartbeat
+from apps.journal.models import Delivery
+from apps.reports import services
+from apps.reports.domain import periods
 from apps.reports.models import Report
 from apps.reports.tasks import weekly_report
 from tests.reports import builders as build
@@ -57,6 +61,21 @@ def test_job_reports_the_week_that_ends_on_its_sunday(slot: str | None, now: str
     report = Report.objects.get()
     assert (result["period"], report.period, report.job_run) == (week, week, row.pk)
     json.dumps(result, allow_nan=False)
+
+
+@pytest.mark.django_db
+def test_job_announces_its_report_with_a_link_and_a_person_does_not(settings: Settings) -> None:
+    settings.PUBLIC_URL = "https://desk.example"
+    desk = build.account()
+    row = build.run("weekly_report", "running", build.NOW)
+    weekly_report(JobContext(row, now=build.NOW))
+    report = Report.objects.get()
+    notice = Delivery.objects.get()
+    assert notice.subject == "Weekly report 2026-W05 of DU123 is ready"
+    assert f"https://desk.example/admin/reports/report/{report.pk}/download/" in notice.body
+    assert report.sha256[:12] in notice.body
+    services.make_report(account=desk, period=periods.week("2026-W05"), now=build.NOW, created_by="ann")
+    assert Delivery.objects.count() == 1 and Report.objects.count() == 2
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from apps.broker.models import Account, AccountValue
+from apps.jobs.models import JobRun
 from apps.reports import services
 from apps.reports.exceptions import InvalidCashFlow, NoSnapshots, UnknownAccount
 from apps.reports.models import CashFlow
@@ -256,6 +257,18 @@ def test_reliability_counts_runs_by_outcome() -> None:
     assert (snapshot.retried, snapshot.success_rate, snapshot.longest) == (3, 0.5, timedelta(seconds=9))
     assert (snapshot.last_error, snapshot.title) == ("ValueError: newest", "Portfolio snapshot")
     assert (gone.title, gone.success_rate) == ("Not in this version", 1.0)
+
+
+def test_missed_slot_counts_in_the_period_it_was_due_in() -> None:
+    """The worker was down on Monday and up again on Thursday of the week after."""
+    due, up_again = build.at(MONDAY), build.at(MONDAY + timedelta(days=10))
+    for state, hour in (("missed", 1), ("skipped", 2), ("succeeded", 3)):
+        row = build.run("weekly_rebalance", state, up_again, error="host down" if state == "missed" else "")
+        JobRun.objects.filter(pk=row.pk).update(slot=due + timedelta(hours=hour))
+    [found] = job_reliability(first=MONDAY, last=MONDAY)
+    assert (found.runs, found.succeeded, found.missed, found.skipped) == (1, 1, 1, 1)
+    assert (found.success_rate, found.last_error) == (0.5, "host down")
+    assert job_reliability(first=MONDAY + timedelta(days=7), last=MONDAY + timedelta(days=13)) == []
 
 
 def test_performance_takes_as_many_queries_for_three_trades_as_for_one(django_assert_max_num_queries: Any) -> None:

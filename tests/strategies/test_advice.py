@@ -123,7 +123,7 @@ def test_stored_advice_has_its_signal_its_reasons_and_its_sums() -> None:
     assert sale.reason == "momentum -25.0% is below the floor of -20%: 5.0% to 0.0%"
     event = Event.objects.get(step="Rebalance")
     assert event.message == "4 trades recommended"
-    assert event.data["report"].lstrip().startswith("Recommended for DU1") and len(event.data["report"]) <= 1000
+    assert event.data["report"].startswith("Rebalance report of 2026-02-15") and len(event.data["report"]) <= 1000
 
 
 def test_nothing_to_trade_is_stored_too() -> None:

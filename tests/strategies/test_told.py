@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError
 from pytest_django import Settings
 
 from apps.broker.models import Account
-from apps.journal.models import Event
+from apps.journal.models import Delivery, Event
 from apps.strategies import documents, files, holdings, reports, selectors, services
 from apps.strategies.exceptions import NoSnapshot
 from apps.strategies.models import MomentumSignal, RebalanceAdvice
@@ -33,16 +35,17 @@ def test_text_file_of_the_day_holds_ranking_and_trades(folder: Path) -> None:
     done = store_recommendation(recommendation=recommend())
     assert done.file == folder / "rebalance_2026-02-15.txt"
     text = done.file.read_text()
-    assert text.startswith("Rebalance report of 2026-02-15 20:00 UTC, account DU1\n")
+    first = "Rebalance report of 2026-02-15 20:00 UTC, account DU1: 4 trades recommended, no order was sent.\n"
+    assert text.startswith(first)
     for words in (
         "12-1 momentum of 2026-02-13",
         "Health Care",
         "Selected: SXLK Technology 33.3%",
-        "SELL",
+        "SELL 50 SXLE at 100.0000 USD, 5,000.00 USD: momentum -25.0% is below the floor of -20%: 5.0% to 0.0%\n",
         "Net cash flow",
     ):
         assert words in text, words
-    assert "Cash: 100,000.00 USD" in text and "no order was sent" in text
+    assert "Cash: 100,000.00 USD" in text and "Equity 100,000.00 USD, snapshot of 2026-02-15 20:00 UTC." in text
     assert done.file.stat().st_mode & 0o777 == 0o640
 
 
@@ -130,3 +133,30 @@ def test_newest_is_found_up_to_a_moment_and_by_account() -> None:
     assert selectors.latest_advice(account="DU1") == first and selectors.latest_advice() == second
     assert selectors.latest_advice(account="DU3") is None
     assert CON_IDS["SXLK"] == newest.rows.get(symbol="SXLK").con_id
+
+
+def test_notice_of_trades_holds_the_beginning_of_the_report() -> None:
+    hold(store_snapshot(cash="100000"), "SXLE", "50", "100")
+    found = recommend()
+    store_recommendation(recommendation=found)
+    notice = Delivery.objects.get()
+    assert notice.subject == "Rebalance of DU1: 4 trades recommended"
+    assert notice.body == reports.written_report(found)[:1000] and len(notice.body) == 1000
+    for trade in found.advice.trades:
+        assert f"{trade.action} {int(trade.shares)} {trade.symbol} at 100.0000 USD" in notice.body
+    assert "Net cash flow: -94,900.00 USD." in notice.body
+
+
+def test_nothing_to_trade_is_no_notice() -> None:
+    store_snapshot(cash="100000")
+    store_recommendation(recommendation=recommend(threshold=1.0))
+    assert not Delivery.objects.exists() and RebalanceAdvice.objects.count() == 1
+
+
+def test_notice_exists_only_with_the_advice() -> None:
+    store_snapshot(cash="200000")
+    found = recommend()
+    broken = replace(found, advice=replace(found.advice, trades=(found.advice.trades[0],) * 2))
+    with pytest.raises(IntegrityError):
+        store_recommendation(recommendation=broken)
+    assert not Delivery.objects.exists() and not files.report_path(NOW.date()).exists()

@@ -110,17 +110,22 @@ def jobs(facts: Facts) -> Section:
     if not facts.jobs:
         return Section(heading, [Text("No job ran in this period: no worker was running, or no schedule was due.")])
     columns = [
-        Column("Job", 2.3),
-        Column("What it does", 3.4),
-        Column("Runs", 0.8, "right"),
-        Column("Succeeded", 1.1, "right"),
-        Column("Failed", 0.9, "right"),
+        Column("Job", 2.1),
+        Column("What it does", 3.0),
+        Column("Runs", 0.7, "right"),
+        Column("Succeeded", 1.2, "right"),
+        Column("Failed", 0.8, "right"),
+        Column("Missed", 0.8, "right"),
+        Column("Skipped", 0.9, "right"),
         Column("Retried", 0.9, "right"),
-        Column("Success", 1.1, "right"),
-        Column("Longest", 1.2, "right"),
+        Column("Success", 1.0, "right"),
+        Column("Longest", 1.1, "right"),
     ]
-    caption = "Success: share of the runs that ended by themselves. Retried: runs that took more than one attempt."
-    errors = [f"{job.job} failed last with: {first_line(job.last_error)}" for job in facts.jobs if job.last_error]
+    caption = (
+        "Missed: due, but nobody could run it in time. Skipped: left out on purpose or for want of another job. "
+        "Success: share of what ended by itself or was missed. Retried: runs that took more than one attempt."
+    )
+    errors = [f"{job.job} failed or was missed: {first_line(job.last_error)}" for job in facts.jobs if job.last_error]
     found: list[Block] = [Table(columns, [_job(job) for job in facts.jobs], caption=caption)]
     return Section(heading, [*found, Points(errors)] if errors else found)
 
@@ -137,6 +142,8 @@ def _job(job: JobReliability) -> list[str]:
         f"{job.runs:,}",
         f"{job.succeeded:,}",
         f"{job.failed:,}",
+        f"{job.missed:,}",
+        f"{job.skipped:,}",
         f"{job.retried:,}",
         percent(job.success_rate, 1),
         duration(job.longest),
