@@ -21,6 +21,7 @@ STALE_SECONDS = 10
 GATEWAY_NOT_RUNNING = "gateway not running: start it with `manage.py gateway` or `manage.py up`"
 # In these states every change at the broker reaches the tables at once.
 FOLLOWING = frozenset({SessionState.READY, SessionState.DATA_DEGRADED, SessionState.COMPETING_SESSION})
+COMING_BACK = frozenset({SessionState.STARTING, SessionState.RECONCILING})
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 
 T = TypeVar("T")
@@ -156,6 +157,15 @@ def _believed(value: T) -> Known[T] | Unknown:
         return Unknown("service not ready: the gateway has not completed its first synchronisation with the broker")
     followed_until = view.heartbeat_at if view.is_following else view.synchronised_at
     return Known(value, followed_until or view.synchronised_at)
+
+
+def planned_restart() -> str:
+    """Why nothing can be asked of the broker for a few minutes; "" when it can, or when the outage is not planned."""
+    view, now = session(), clock.now()
+    coming_back = view.state in COMING_BACK and settings.BROKER.restarts.contains(now)
+    if view.state is not SessionState.PLANNED_RESTART and not coming_back:
+        return ""
+    return f"the broker's planned restart, since {view.state_since:%H:%M} UTC"
 
 
 def _why_not_running(row: GatewaySession) -> str:
