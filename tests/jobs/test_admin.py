@@ -30,9 +30,9 @@ def schedule() -> JobSchedule:
     return JobSchedule.objects.get(job="sample_quick")
 
 
-def post_action(client: Client, action: str, model: str, pk: int) -> str:
+def post_action(client: Client, action: str, model: str, pk: int, **answers: str) -> str:
     url = reverse(f"admin:jobs_{model}_changelist")
-    return client.post(url, {"action": action, "_selected_action": [pk]}, follow=True).content.decode()
+    return client.post(url, {"action": action, "_selected_action": [pk], **answers}, follow=True).content.decode()
 
 
 @pytest.mark.parametrize("model", [Failure, OrmQ, Schedule, Success])
@@ -85,7 +85,11 @@ def test_cancel_needs_the_permission(client: Client) -> None:
     post_action(client, "cancel", "jobrun", run.pk)
     assert JobRun.objects.get().state == RunState.QUEUED
     user.user_permissions.add(Permission.objects.get(codename="run_job"))
-    assert "1 cancelled, 0 not waiting." in post_action(client, "cancel", "jobrun", run.pk)
+    assert "Cancel these runs?" in post_action(client, "cancel", "jobrun", run.pk)
+    assert JobRun.objects.get().state == RunState.QUEUED
+    assert "1 done, 0 left as they are." in post_action(
+        client, "cancel", "jobrun", run.pk, confirmed="yes", reason="no longer wanted"
+    )
     assert JobRun.objects.get().state == RunState.CANCELLED
 
 

@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.contrib.admin.exceptions import NotRegistered
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from apps.jobs.admin import runs, schedules
+from apps.jobs.admin import overview, runs, schedules, workers
 
-__all__ = ["runs", "schedules"]
+__all__ = ["overview", "runs", "schedules", "workers"]
 
 for model in (Failure, OrmQ, Schedule, Success):
     try:
