@@ -29,6 +29,7 @@ PROGRAMS = {
     "simulator": "apps.broker.simulator",
     "gateway": "manage.py gateway",
     "worker": "manage.py worker",
+    "sentinel": "manage.py sentinel",
     "web": "manage.py web",
 }
 

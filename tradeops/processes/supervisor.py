@@ -111,6 +111,7 @@ class Supervisor:
             yield Program("simulator", plan.base_dir, lambda: simulator_command(plan))
         yield Program("gateway", plan.base_dir, lambda: self._manage("gateway"), simulated)
         yield Program("worker", plan.base_dir, lambda: self._manage("worker"), simulated)
+        yield Program("sentinel", plan.base_dir, lambda: self._manage("sentinel"), simulated)
         web = self._manage("web", "--host", plan.web_host, "--port", str(plan.web_port))
         yield Program("web", plan.base_dir, lambda: web, {**simulated, "DATABASE_POOL_SIZE": "8"})
 

@@ -14,6 +14,7 @@ COLOURS = {
     "simulator": "35",
     "gateway": "36",
     "worker": "33",
+    "sentinel": "31",
     "web": "32",
 }
 WIDTH = max(len(name) for name in COLOURS)

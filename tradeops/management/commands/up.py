@@ -13,8 +13,8 @@ from tradeops.processes.terminal import Terminal
 
 class Command(BaseCommand):
     help = (
-        "Run the whole platform in this terminal: database, simulator, gateway, worker and web. What dies is started "
-        "again; Ctrl-C or SIGTERM stops everything within 10 seconds."
+        "Run the whole platform in this terminal: database, simulator, gateway, worker, sentinel and web. What dies is "
+        "started again; Ctrl-C or SIGTERM stops everything within 10 seconds."
     )
     requires_system_checks: list[str] = []
 

@@ -1,0 +1,72 @@
+"""What may take ten seconds and must not keep the watcher: sending notices, and telling somebody outside."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import DatabaseError, close_old_connections, connection
+
+from apps.console.texts import one_line
+from apps.journal import services as journal
+from apps.journal.choices import Level
+from apps.journal.exceptions import NoticeFailed
+from apps.journal.outbound.http import request
+
+logger = logging.getLogger(__name__)
+
+DELIVER_SECONDS = 1.0
+PING_SECONDS = 60.0
+LOOK_SECONDS = 1.0
+
+
+def deliver(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
+    """Send what is due, each second, while this sentinel is the active one and has a database."""
+    while not stopping.wait(DELIVER_SECONDS):
+        if may_act():
+            try:
+                close_old_connections()
+                journal.deliver_due()
+            except DatabaseError as error:
+                logger.warning("notices wait: %s", one_line(error))
+                connection.close()
+            except Exception:
+                logger.exception("delivering notices failed")
+                connection.close()
+    connection.close()
+
+
+def ping(url: str, stopping: threading.Event, may_act: Callable[[], bool]) -> None:
+    """GET `url` each minute while all is well here: whoever misses it knows that this machine or its network died."""
+    failing = False
+    next_at = time.monotonic()
+    while not stopping.wait(LOOK_SECONDS):
+        if not may_act() or time.monotonic() < next_at:
+            continue
+        next_at = time.monotonic() + PING_SECONDS
+        error = ping_once(url)
+        if bool(error) != failing:
+            failing = bool(error)
+            note_ping(error)
+    connection.close()
+
+
+def ping_once(url: str) -> str:
+    """Why it failed; empty when it did not. The URL is a secret and in no text."""
+    try:
+        answer = request("GET", url)
+    except NoticeFailed as error:
+        return str(error)
+    return "" if 200 <= answer.status < 300 else f"it answered {answer.status}"
+
+
+def note_ping(error: str) -> None:
+    message = f"SENTINEL_PING_URL is not reached: {error}" if error else "SENTINEL_PING_URL is reached again"
+    try:
+        close_old_connections()
+        journal.record(step="Ping", message=message, level=Level.WARN if error else Level.INFO, scope="health")
+    except DatabaseError:
+        logger.warning(message)
+        connection.close()
