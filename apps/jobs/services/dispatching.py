@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
 from apps.jobs import registry
-from apps.jobs.choices import UNFINISHED
+from apps.jobs.choices import UNFINISHED, CatchUp
 from apps.jobs.domain import plans
 from apps.jobs.domain.catching_up import decide
 from apps.jobs.models import JobRun, JobSchedule, JobsPause
@@ -91,11 +91,18 @@ def _dispatch(pk: int, now: datetime) -> JobRun | None:
     # Looked at again under the lock: a pause waits for it, and holds from then on.
     if schedule is None or not registry.is_known(schedule.job) or is_paused():
         return None
-    slots = _without_skipped(schedule, due_slots(schedule, now), now)
+    slots = _without_skipped(schedule, _slots_to_decide(schedule, now), now)
     if slots and JobRun.objects.filter(job=schedule.job, state__in=UNFINISHED).exists():
         _wait(schedule, slots[0])
         return None
     return _choose(schedule, slots, now)
+
+
+def _slots_to_decide(schedule: JobSchedule, now: datetime) -> list[datetime]:
+    """Where every slot is run in order, the first is all that matters now, however long the backlog."""
+    if schedule.catch_up == CatchUp.ALL and schedule.next_due_at is not None:
+        return [schedule.next_due_at]
+    return due_slots(schedule, now)
 
 
 def due_slots(schedule: JobSchedule, now: datetime) -> list[datetime]:

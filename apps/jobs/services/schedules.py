@@ -18,10 +18,13 @@ from apps.journal.choices import Level
 
 
 def ensure_schedules(*, now: datetime) -> None:
-    """Give every declared job its row. What operators have edited stays as it is."""
+    """Give every declared job its row, and rows without a next time theirs. What operators have edited stays."""
     existing = set(JobSchedule.objects.values_list("job", flat=True))
     missing = [_declared(job, now) for job in registry.all_jobs() if job.name not in existing]
     JobSchedule.objects.bulk_create(missing, ignore_conflicts=True)
+    for schedule in JobSchedule.objects.filter(enabled=True, next_due_at=None):
+        if not plans.problems(schedule.plan) and (slot := plans.next_slot(schedule.plan, now)) is not None:
+            JobSchedule.objects.filter(pk=schedule.pk, next_due_at=None).update(next_due_at=slot)
 
 
 def _declared(job: Job, now: datetime) -> JobSchedule:
@@ -47,7 +50,7 @@ def update_schedule(*, schedule: JobSchedule, now: datetime, actor: str) -> None
     """
     schedule_rules.check(schedule=schedule, now=now)
     before = JobSchedule.objects.select_for_update().get(pk=schedule.pk)
-    if (schedule.plan, schedule.enabled) != (before.plan, before.enabled):
+    if before.next_due_at is None or (schedule.plan, schedule.enabled) != (before.plan, before.enabled):
         _settle(before, now)
         schedule.next_due_at = plans.next_slot(schedule.plan, now) if schedule.enabled else None
         schedule.skip_slot, schedule.skipped_by = None, ""
