@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.broker import selectors as broker
 from apps.jobs.context import JobContext
 from apps.jobs.registry import job
 from apps.snapshots import portfolio, services
@@ -15,6 +16,10 @@ from apps.snapshots.domain.valuation import Valuation
     cron="35 16 * * *",
     time_zone="UTC",
     timeout=180,
+    # A later run would capture another day: until shortly before midnight the date is still right.
+    catch_up="skip",
+    grace_minutes=420,
+    waits_for=broker.planned_restart,
 )
 def daily_snapshot(context: JobContext) -> dict[str, Any]:
     """After the London close: the account's worth and positions, one snapshot a UTC date."""
