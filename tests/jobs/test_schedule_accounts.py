@@ -114,9 +114,7 @@ def test_very_many_missed_slots_keep_a_bounded_number_of_rows(schedule: JobSched
 
 
 @pytest.mark.parametrize("policy", ["skip", "once", "all"])
-def test_a_quarter_of_outages_and_jumping_clocks_loses_and_repeats_nothing(
-    schedule: JobSchedule, policy: str
-) -> None:
+def test_a_quarter_of_outages_and_jumping_clocks_loses_and_repeats_nothing(schedule: JobSchedule, policy: str) -> None:
     """The clock jumps by an hour either way, workers die for days, runs take their time: each slot has one row."""
     chance = random.Random(policy)
     JobSchedule.objects.update(catch_up=policy, cron="35 6,16 * * *", time_zone="America/New_York", next_due_at=None)
