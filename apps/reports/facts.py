@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from apps.broker import selectors as broker
 from apps.broker.models import Account
+from apps.broker.selectors import SessionView
 from apps.reports.choices import ReportKind
 from apps.reports.domain.periods import Period
 from apps.reports.models import CashFlow, Commentary
@@ -71,10 +72,15 @@ def gather(*, account: Account, period: Period, now: datetime) -> Facts:
         jobs=job_reliability(first=period.first, last=period.last),
         commentary=_commentary(account, period),
         missing=_missing(account, period, now),
-        mirrored_at=session.heartbeat_at if session.is_following else session.synchronised_at,
+        mirrored_at=mirrored_until(session, now),
         signal=strategies.latest_signal(until=until),
         advice=strategies.latest_advice(account=account.code, until=until),
     )
+
+
+def mirrored_until(session: SessionView, now: datetime) -> datetime | None:
+    known = session.heartbeat_at if session.is_following else session.synchronised_at
+    return min(known, now) if known else None
 
 
 def _portfolio(account: Account, period: Period, measured: Measured) -> Portfolio | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reportlab.graphics.shapes import Line, Polygon, String
 
 from apps.reports import press
 from apps.reports.document.blocks import (
@@ -27,6 +28,7 @@ from apps.reports.document.blocks import (
     to_json,
 )
 from apps.reports.exceptions import RenderingFailed
+from apps.reports.rendering.charts import draw_chart
 from apps.reports.rendering.look import fitted, markup, printable
 from apps.reports.rendering.pages import render
 from tests.reports import reading
@@ -133,3 +135,28 @@ def test_setting_process_sees_no_secret_and_no_settings(monkeypatch: pytest.Monk
     )
     assert done.stdout.strip() == "limited", done.stderr
     assert set(press.ENVIRONMENT) == {"LANG", "PYTHONUTF8"}
+
+
+def test_figure_that_is_too_wide_is_set_smaller_and_keeps_its_digits() -> None:
+    wide = [f"row {number}" for number in range(3)], ["+12,193,263,117.32", "-1,000,000,000.01", "5.00"]
+    columns = [Column("Name", 9), Column("Amount", 1, "right")]
+    said = reading.text(render(document(Table(columns, [list(row) for row in zip(*wide, strict=True)], signed=[1]))))
+    for amount in wide[1]:
+        assert amount in said
+    assert "…" not in said
+
+
+def test_per_cent_sign_stays_with_its_number() -> None:
+    assert "33.3\u00a0% of it" in markup("33.3 % of it")
+
+
+def test_area_below_zero_hangs_from_zero() -> None:
+    """The ground of the area is the axis where the curve crosses it, else the lowest line drawn."""
+    days = ["2026-01-01", "2026-01-02"]
+    for values, ground in ([-40.0, 100.0], 0.0), ([50.0, 100.0], 50.0), ([-3.0, -1.0], None):
+        drawing = draw_chart(Chart("Curve", days, values, "money"))
+        area = next(shape for shape in drawing.contents if isinstance(shape, Polygon))
+        lines = sorted(line.y1 for line in drawing.contents if isinstance(line, Line))
+        labels = {shape.text: shape.y for shape in drawing.contents if isinstance(shape, String)}
+        wanted = labels["0"] + 2.4 if ground == 0 else lines[0] if ground else lines[-1]
+        assert area.points[1] == area.points[-1] == pytest.approx(wanted)

@@ -79,7 +79,7 @@ def test_weekly_report_says_what_the_tables_hold() -> None:
         "Monday 26 January 2026 to Sunday 1 February 2026",
         "Account DU123",
         "PAPER",
-        "+300.00 realised and unrealised",  # 10,400 - 10,000 - 100
+        "+300.00 USD, realised and unrealised",  # 10,400 - 10,000 - 100
         "SXLK 60 98.765 103.50 live 6,210.00",
         "2026-01-27 15:30:05 SXLK Buy 10 101.0505 101.00 USD +5.0 1.25 USD",
         "Slippage: mean +5.0 bps, median +5.0 bps over 1 execution with an intended price; 0 beyond 10 bps.",

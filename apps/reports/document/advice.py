@@ -29,11 +29,11 @@ def _signal(facts: Facts, signal: MomentumSignal) -> list[Block]:
     told += f"{signal.revision.number}: {chosen}."
     columns = [
         Column("Rank", 0.6, "right"),
-        Column("Fund", 0.9),
-        Column("Sector", 2.1),
-        Column("Momentum", 1.2, "right"),
-        Column("Target", 1.0, "right"),
-        Column("Why", 4.8),
+        Column("Fund", 0.8),
+        Column("Sector", 1.9),
+        Column("Momentum", 1.1, "right"),
+        Column("Target", 0.9, "right"),
+        Column("Why", 5.6),
     ]
     table = Table(columns, [_ranked(row) for row in rows], signed=[3])
     return [Text(told + _older(facts, signal.created_at < _begun(facts))), table]
@@ -58,15 +58,15 @@ def _advice(facts: Facts, advice: RebalanceAdvice | None) -> list[Block]:
 
 def _trades(advice: RebalanceAdvice, trades: list[AdvisedTrade]) -> Table:
     columns = [
-        Column("Action", 0.8),
-        Column("Fund", 0.9),
-        Column("Line", 1.1),
-        Column("Shares", 1.0, "right"),
-        Column("Price", 1.8, "right"),
-        Column(f"Value in {advice.currency}", 1.6, "right"),
-        Column("Now", 0.9, "right"),
-        Column("Target", 0.9, "right"),
-        Column("Why", 4.0),
+        Column("Action", 0.7),
+        Column("Fund", 0.8),
+        Column("Line", 0.9),
+        Column("Shares", 0.9, "right"),
+        Column("Price", 1.5, "right"),
+        Column(f"Value in {advice.currency}", 1.5, "right"),
+        Column("Now", 0.8, "right"),
+        Column("Target", 0.8, "right"),
+        Column("Why", 5.2),
     ]
     caption = (
         f"Buys about {money(advice.buy_value)}, sells about {money(advice.sell_value)}, net cash flow "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from apps.reports.choices import ReportKind
 from apps.reports.document.blocks import Chart, Figure, Section, Text, Tone
 from apps.reports.domain import equity
@@ -10,6 +12,7 @@ from apps.reports.domain.wording import NOTHING, counted, money, number, percent
 from apps.reports.facts import Facts
 
 FEW = "needs two daily returns"
+NOT_POSITIVE = "equity was not positive"
 TAKE_ONE = (
     "No snapshot was taken in this period, so its performance cannot be stated. The job daily_snapshot takes one a "
     "day; `manage.py snapshot` takes one now."
@@ -36,23 +39,26 @@ LABELS = (
 
 
 def _returns(of: Performance, facts: Facts) -> list[Figure]:
+    whole = "time-weighted, payments out" if of.total_return is not None else why_none(of)
     name = {ReportKind.WEEKLY: "Weekly return", ReportKind.MONTHLY: "Monthly return"}[facts.period.kind]
     fall = of.drawdown
     return [
-        Figure(name, percent(of.total_return, signed=True), "time-weighted, payments out", tone(of.total_return)),
+        Figure(name, percent(of.total_return, signed=True), whole, tone(of.total_return)),
         Figure("Net liquidation", money(of.ending_equity), f"{facts.currency}, {of.end_date}"),
-        Figure("Gain", money(of.profit, signed=True), "realised and unrealised", tone(float(of.profit or 0))),
+        Figure(
+            "Gain", money(of.profit, signed=True), f"{facts.currency}, realised and unrealised", gain_tone(of.profit)
+        ),
         Figure(
             "Max. drawdown",
             percent(fall.depth if fall else None),
-            counted(fall.days, "day") + " below a peak" if fall else "",
+            counted(fall.days, "day") + " below a peak" if fall else why_none(of),
         ),
     ]
 
 
 def _risks(of: Performance) -> list[Figure]:
     if of.returns < 2 or of.sharpe_ratio is None:
-        return [Figure("Volatility a year", NOTHING, FEW), Figure("Sharpe ratio", NOTHING, FEW)]
+        return [Figure("Volatility a year", NOTHING, why_none(of)), Figure("Sharpe ratio", NOTHING, why_none(of))]
     daily = counted(of.returns, "daily return")
     return [
         Figure("Volatility a year", percent(of.annualised_volatility), daily),
@@ -63,11 +69,21 @@ def _risks(of: Performance) -> list[Figure]:
 def _trades(of: Performance, facts: Facts) -> list[Figure]:
     trades = of.trades
     closed = counted(trades.total, "round trip") + " closed"
-    sums = f"{money(trades.gross_profit)} / {money(trades.gross_loss)}"
+    sums = f"{money(trades.gross_profit)} / {money(trades.gross_loss)} {facts.currency}"
     return [
         Figure("Win rate", percent(trades.win_rate, 1), closed),
         Figure("Profit factor", number(trades.profit_factor), sums if trades.total else closed),
     ]
+
+
+def why_none(of: Performance) -> str:
+    if not of.index:
+        return NOT_POSITIVE
+    return FEW if len(of.index) > 1 else "needs two snapshots"
+
+
+def gain_tone(profit: Decimal | None) -> Tone:
+    return "" if not profit else "good" if profit > 0 else "bad"
 
 
 def tone(value: float | None) -> Tone:

@@ -89,7 +89,7 @@ def winners_and_losers(facts: Facts) -> Section:
     ):
         blocks.append(_ranking(title, rows, facts.currency) if rows else Text(none, "quiet"))
     blocks += round_trips(facts, count)
-    span = f"Between the snapshots of {moment(found.since)} and {moment(found.until)}"
+    span = f"between the snapshots of {moment(found.since)} and {moment(found.until)}"
     blocks.append(Text(f"Positions: {span}, realised and unrealised, less commissions, no dividends.", "quiet"))
     return Section(heading, blocks)
 

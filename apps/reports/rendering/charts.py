@@ -96,7 +96,7 @@ def _axes(drawing: Drawing, frame: Frame, steps: Sequence[float], chart: Chart) 
 
 def _line(drawing: Drawing, frame: Frame, days: Sequence[date], values: Sequence[float], chart: Chart) -> None:
     corners = [part for day, value in zip(days, values, strict=True) for part in (frame.x(day), frame.y(value))]
-    ground = frame.y(0.0) if chart.falls else frame.y(frame.low)
+    ground = frame.y(min(max(0.0, frame.low), frame.high))
     stroke, fill = (BAD, BAD_SOFT) if chart.falls else (CALM, CALM_SOFT)
     area = [frame.x(days[0]), ground, *corners, frame.x(days[-1]), ground]
     drawing.add(Polygon(area, fillColor=fill, strokeColor=None, fillOpacity=0.75))

@@ -54,8 +54,8 @@ def printable(text: str, most: int = LONGEST_TEXT) -> str:
 
 
 def markup(text: str) -> str:
-    """Any text as paragraph markup that says just that: escaped, capped, over-long words broken."""
-    words = printable(text).split(" ")
+    """Any text as paragraph markup that says just that: escaped, capped, long words broken, per cents kept whole."""
+    words = printable(text).replace(" %", "\u00a0%").split(" ")
     return " ".join(escape(piece) for word in words for piece in broken(word))
 
 

@@ -1,16 +1,33 @@
-"""Tables: one line a row, cells cut to their column, the heading repeated on each page."""
+"""Tables: one line a row, the heading repeated on each page. What is too long for its column is set smaller, so that no
+figure loses digits; only where even that does not help is a text cut.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from reportlab.lib.colors import Color
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import LongTable, TableStyle
 
 from apps.reports.document.blocks import Table
-from apps.reports.rendering.look import BAD, BOLD, GOOD, INK, LINE, NAVY, PLAIN, QUIET, WIDTH, fitted
+from apps.reports.rendering.look import (
+    BAD,
+    BOLD,
+    GOOD,
+    INK,
+    LINE,
+    LONGEST_CELL,
+    NAVY,
+    PLAIN,
+    QUIET,
+    WIDTH,
+    fitted,
+    printable,
+)
 
 SIZE = 7.2
+SMALLER_SIZES = (6.6, 6.0, 5.4, 4.8, 4.2)
 PADDING = 3.0
 ROW = 13.0
 MOST_ROWS = 2000
@@ -25,13 +42,22 @@ def draw_table(table: Table) -> LongTable:
     fonts = [BOLD, *[PLAIN] * (len(rows) - 1)]
     if table.total:
         fonts[-1] = BOLD
-    cells = [
-        [fitted(cell, width - 2 * PADDING, SIZE, font) for cell, width in zip(row, widths, strict=True)]
-        for row, font in zip(rows, fonts, strict=True)
-    ]
+    cells: list[list[str]] = []
+    smaller: list[Command] = []
+    for number, (row, font) in enumerate(zip(rows, fonts, strict=True)):
+        sizes = [size_for(cell, width, font) for cell, width in zip(row, widths, strict=True)]
+        filled = zip(row, widths, sizes, strict=True)
+        cells.append([fitted(cell, width - 2 * PADDING, size, font) for cell, width, size in filled])
+        smaller += [("FONTSIZE", (at, number), (at, number), size) for at, size in enumerate(sizes) if size != SIZE]
     drawn = LongTable(cells, colWidths=widths, rowHeights=[ROW] * len(cells), repeatRows=1)
-    drawn.setStyle(TableStyle(_style(table, len(cells))))
+    drawn.setStyle(TableStyle(_style(table, len(cells)) + smaller))
     return drawn
+
+
+def size_for(cell: str, width: float, font: str) -> float:
+    """The largest at which the cell fits its column; the smallest where none does."""
+    shown, room = printable(cell, LONGEST_CELL), width - 2 * PADDING
+    return next((size for size in (SIZE, *SMALLER_SIZES) if stringWidth(shown, font, size) <= room), SMALLER_SIZES[-1])
 
 
 def column_widths(table: Table) -> list[float]:
