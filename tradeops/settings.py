@@ -12,7 +12,7 @@ from apps.broker.domain.restart_window import Region, RestartCalendar, RestartWi
 from tradeops.lib.environment import Environment, database_from_dsn
 from tradeops.log_settings import log_settings
 from tradeops.processes.postgres import EmbeddedPostgres
-from tradeops.secret_key import load_or_create_fernet_key, load_or_create_secret_key
+from tradeops.secret_key import check_fernet_keys, load_or_create_fernet_key, load_or_create_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(BASE_DIR)
@@ -140,7 +140,6 @@ Q_CLUSTER: dict[str, Any] = {
     "workers": env.integer("WORKER_PROCESSES", 2, low=1, high=16),
     "queue_limit": env.integer("WORKER_PROCESSES", 2, low=1, high=16),
     "bulk": 1,
-    "poll": 0.2,
     "timeout": JOB_TIMEOUT_SECONDS,
     "retry": 600,
     "max_attempts": 1,
@@ -148,12 +147,14 @@ Q_CLUSTER: dict[str, Any] = {
     "save_limit": 0,
     "catch_up": False,
     "scheduler": False,
-    "recycle": 200,
+    # A dead or recycled worker process is replaced after this; eighths are exact in django-q2's countdowns.
+    "guard_cycle": 0.125,
+    "recycle": 5000,
     "label": "Job queue",
 }
 
 # Notices. The first key seals the channels' addresses, all of them open: a new key goes in front.
-FERNET_KEYS = env.list("FERNET_KEYS") or [load_or_create_fernet_key(VAR_DIR)]
+FERNET_KEYS = check_fernet_keys(env.list("FERNET_KEYS") or [load_or_create_fernet_key(VAR_DIR)])
 SCHEDULER_WEBHOOK_URL = env.text("SCHEDULER_WEBHOOK_URL")
 # GET each minute while all is well: a dead-man's switch outside hears when this machine or its network dies.
 SENTINEL_PING_URL = env.text("SENTINEL_PING_URL")

@@ -1,4 +1,4 @@
-"""What every page shows: PAPER or LIVE, and to those who are signed in how the gateway stands."""
+"""What every page shows: PAPER or LIVE, and to those who are signed in how the gateway stands and what is wrong."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from apps.console.selectors.incidents import incidents_view
 from apps.console.selectors.session import session_view, trading_word
 from tradeops.lib import clock
 
@@ -18,5 +19,6 @@ def banner(request: HttpRequest) -> dict[str, Any]:
         "trading_word": trading_word(),
         "is_simulated": settings.BROKER.simulated,
         "gateway": session_view(now=now) if known else None,
+        "incidents": incidents_view() if known else None,
         "server_now": now,
     }

@@ -16,6 +16,7 @@ from apps.journal.choices import Level
 VIEW_DESK = "console.view_desk"
 TRADE = "console.trade"
 MANAGE_RISK = "console.manage_risk"
+HANDLE_INCIDENT = "journal.handle_incident"
 
 # What every role may look at: everything of the platform's own, never accounts of people or tokens.
 HIDDEN_APPS = ("auth", "admin", "contenttypes", "sessions", "django_q", "console")
@@ -34,6 +35,7 @@ def permissions_of(role: Role) -> list[Permission]:
     wanted = look | console("view_desk")
     if role in (Role.TRADER, Role.RISK, Role.ADMIN):
         wanted |= console("trade") | Q(content_type__app_label="jobs", codename="run_job")
+        wanted |= Q(content_type__app_label="journal", codename="handle_incident")
     if role in (Role.RISK, Role.ADMIN):
         wanted |= console("manage_risk")
     if role == Role.ADMIN:

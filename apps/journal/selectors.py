@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from collections import Counter
+from collections.abc import Collection
+
 from django.conf import settings
-from django.db.models import Case, Count, QuerySet, When
+from django.db.models import Case, QuerySet, When
 
 from apps.journal.choices import INCIDENT_STEPS, Severity
 from apps.journal.fields import Unreadable
@@ -84,10 +87,21 @@ def incident_since(*, key: str, at: datetime) -> bool:
     return Incident.objects.filter(key=key, opened_at__gte=at).exists()
 
 
-def open_incident_counts() -> dict[str, int]:
-    """Open incidents by severity; those without any are missing."""
-    counted = Incident.objects.filter(resolved_at=None).order_by().values_list("severity")
-    return dict(counted.annotate(Count("pk")))
+def incidents(*, state: str, limit: int) -> list[Incident]:
+    """The newest first; `state` is open, resolved or all."""
+    wanted = {"open": {"resolved_at__isnull": True}, "resolved": {"resolved_at__isnull": False}}.get(state, {})
+    return list(Incident.objects.filter(**wanted).order_by("-opened_at", "-pk")[:limit])
+
+
+def open_incident_counts() -> Counter[str]:
+    """Open incidents by severity, of the first thousand: this is asked for every page."""
+    return Counter(Incident.objects.filter(resolved_at=None).order_by().values_list("severity", flat=True)[:1000])
+
+
+def open_among(keys: Collection[str]) -> set[str]:
+    """Those of `keys` that have an open incident."""
+    found = Incident.objects.filter(key__in=keys, resolved_at=None) if keys else Incident.objects.none()
+    return set(found.values_list("key", flat=True))
 
 
 def timeline(incident: Incident, *, limit: int = 200) -> list[Event]:

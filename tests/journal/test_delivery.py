@@ -19,7 +19,8 @@ from apps.journal.services.delivery import LEASE
 from tests.journal.receiver import Receiver
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+COMMITTED = pytest.mark.django_db(transaction=True)
 
 NIGHT = datetime(2026, 1, 12, 23, tzinfo=UTC)
 MORNING = datetime(2026, 1, 13, 7, tzinfo=UTC)
@@ -54,6 +55,7 @@ def test_notice_of_a_transaction_that_fails_is_not_sent(webhook: Receiver) -> No
     assert services.deliver_due(NIGHT) == 0
 
 
+@COMMITTED
 def test_notice_of_a_key_is_queued_once(webhook: Receiver) -> None:
     together = Barrier(10)
 
@@ -70,6 +72,7 @@ def test_notice_of_a_key_is_queued_once(webhook: Receiver) -> None:
     assert Delivery.objects.count() == 1
 
 
+@COMMITTED
 def test_many_deliverers_send_each_notice_once(webhook: Receiver) -> None:
     for number in range(12):
         notify(f"Notice {number}")
@@ -124,9 +127,9 @@ def test_failed_notice_is_tried_again_with_patience_and_given_up_aloud(
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.status_code, delivery.attempts) == (DeliveryState.GIVEN_UP, status_code, 4)
     assert error in delivery.error
-    levels = Event.objects.filter(step="Notice").order_by("number").values_list("level", flat=True)
+    levels = Event.objects.filter(step="Notice").order_by("id").values_list("level", flat=True)
     assert list(levels) == [Level.WARN, Level.WARN, Level.WARN, Level.ERROR]
-    assert "given up" in Event.objects.filter(step="Notice").latest("number").message
+    assert "given up" in Event.objects.filter(step="Notice").latest("id").message
 
 
 @pytest.mark.mission(13)
@@ -216,6 +219,7 @@ def test_address_whose_key_is_lost_is_unknown_and_kept(webhook: Receiver, settin
     assert desk.url == address
 
 
+@COMMITTED
 def test_courier_delivers_in_the_background_and_stops(webhook: Receiver) -> None:
     courier = Courier(pause_seconds=0.05)
     courier.start()

@@ -14,7 +14,8 @@ from apps.journal.exceptions import IncidentResolved, UnknownIncident
 from apps.journal.models import Delivery, Event, Incident
 from apps.journal.services.escalation import escalate_due
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+COMMITTED = pytest.mark.django_db(transaction=True)
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 
@@ -36,6 +37,7 @@ def subjects() -> list[str]:
 
 
 @pytest.mark.mission(139)
+@COMMITTED
 def test_incident_is_told_of_once_per_episode() -> None:
     first = open_one()
     again = open_one(detail="Still gone", now=NOON + timedelta(minutes=1))
@@ -50,6 +52,7 @@ def test_incident_is_told_of_once_per_episode() -> None:
 
 
 @pytest.mark.mission(139)
+@COMMITTED
 def test_many_threads_open_one_incident_with_one_notice() -> None:
     together = Barrier(20)
 
@@ -68,6 +71,7 @@ def test_many_threads_open_one_incident_with_one_notice() -> None:
     assert changes(Incident.objects.get()) == ["opened"]
 
 
+@COMMITTED
 def test_many_threads_resolve_once() -> None:
     incident = open_one()
     together, ended = Barrier(8), []
@@ -111,6 +115,7 @@ def test_incident_that_gets_worse_is_told_of_again_and_needs_a_new_acknowledgeme
 
 @pytest.mark.mission(139)
 @pytest.mark.mission(194)
+@COMMITTED
 def test_every_change_is_in_the_journal_with_who_and_why() -> None:
     incident = open_one()
     until = NOON + timedelta(hours=2)
@@ -176,6 +181,7 @@ def test_snoozed_incident_waits_and_then_is_brought_up() -> None:
     assert reminders(range(100, 300, 5)) == []
 
 
+@COMMITTED
 def test_many_processes_bring_an_incident_up_once() -> None:
     open_one()
     together = Barrier(8)

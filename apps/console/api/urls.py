@@ -2,6 +2,8 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from apps.console.api import views
+from apps.console.api.incidents import AcknowledgeView, IncidentsView
+from apps.console.api.jobs import JobsView, RunJobView, RunsView
 from apps.console.api.strategies import LatestRebalanceView, LatestSignalView
 from apps.console.api.stream import events_stream
 from apps.console.permissions import ViewerPermission
@@ -19,6 +21,11 @@ urlpatterns = [
     path("open-orders/latest", views.LiveOpenOrdersView.as_view(), name="api-open-orders-latest"),
     path("strategies/signal/latest", LatestSignalView.as_view(), name="api-strategies-signal-latest"),
     path("strategies/rebalance/latest", LatestRebalanceView.as_view(), name="api-strategies-rebalance-latest"),
+    path("incidents/", IncidentsView.as_view(), name="api-incidents"),
+    path("incidents/<int:pk>/acknowledge", AcknowledgeView.as_view(), name="api-incident-acknowledge"),
+    path("jobs/", JobsView.as_view(), name="api-jobs"),
+    path("jobs/runs/", RunsView.as_view(), name="api-job-runs"),
+    path("jobs/<str:name>/run", RunJobView.as_view(), name="api-job-run"),
     path("history/events", views.EventsView.as_view(), name="api-history-events"),
     path("events", views.EventsView.as_view(), name="api-events"),
     path("events/stream", events_stream, name="api-events-stream"),

@@ -15,6 +15,7 @@ from apps.broker import selectors as broker
 from apps.broker.choices import PriceSource
 from apps.broker.models import Account, AccountPnl, AccountValue, BrokerOrder, EquityPoint, Instrument, Position
 from apps.console.selectors.health import find_findings
+from apps.console.selectors.incidents import incidents_section
 from apps.console.selectors.jobs import jobs_section
 from apps.console.selectors.session import session_view
 from apps.console.selectors.signal import signal_section
@@ -207,6 +208,7 @@ BUILDERS: dict[str, Callable[[datetime], Any]] = {
     "positions": positions_section,
     "orders": orders_section,
     "jobs": jobs_section,
+    "incidents": incidents_section,
     "signal": signal_section,
 }
 SECTIONS = tuple(BUILDERS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
 
-from apps.journal.choices import DeliveryState, Severity
+from apps.journal.choices import DeliveryState, Level, Severity
 from apps.journal.exceptions import NoticeFailed, UnknownChannel
 from apps.journal.fields import Unreadable
 from apps.journal.models import Channel, Delivery
@@ -15,6 +16,24 @@ from apps.journal.selectors import find_destination, find_destinations
 from apps.journal.services.events import record
 
 SUBJECT = "TradeOps test notice"
+
+
+@transaction.atomic
+def save_channel(*, channel: Channel, changed: Iterable[str], actor: str) -> None:
+    """Keep a new or changed channel. The journal tells which of its fields changed, never the address."""
+    what = ", ".join("address" if name == "url" else name for name in changed) or "nothing"
+    message = f"notice channel {channel.name} {'changed: ' + what if channel.pk else 'added'}"
+    channel.save()
+    record(step="Notice", message=message, level=Level.WARN, scope="journal", actor=actor)
+
+
+@transaction.atomic
+def remove_channel(*, channel: Channel, actor: str) -> None:
+    """What still waits to be sent there is given up."""
+    record(
+        step="Notice", message=f"notice channel {channel.name} removed", level=Level.WARN, scope="journal", actor=actor
+    )
+    channel.delete()
 
 
 def send_test(*, place: str, actor: str, now: datetime) -> Delivery:

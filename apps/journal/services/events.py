@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from apps.journal.choices import Level
 from apps.journal.models import Event
+from tradeops.lib import clock
 
 # The scope is its last part, so that a scope can have a log file of its own.
 LOGGER = "apps.journal"
@@ -30,10 +32,25 @@ def record(
 
     Subscribers hear of it at the commit (NOTIFY `journal_event` with the event's number).
     """
-    logging.getLogger(f"{LOGGER}.{scope}" if scope else LOGGER).log(
-        LOG_LEVELS[level], "%s %s %s", step, symbol, message
-    )
-    return Event.objects.create(
+    event = draft(step=step, message=message, level=level, scope=scope, symbol=symbol, data=data, actor=actor)
+    record_all([event])
+    return event
+
+
+def draft(
+    *,
+    step: str,
+    message: str,
+    level: Level = Level.INFO,
+    scope: str = "",
+    symbol: str = "",
+    data: Mapping[str, Any] | None = None,
+    actor: str = "",
+    at: datetime | None = None,
+) -> Event:
+    """An event for `record_all`; `at` is when it happened where that was before now."""
+    return Event(
+        at=at or clock.now(),
         level=level,
         scope=scope,
         symbol=symbol,
@@ -42,3 +59,11 @@ def record(
         data=dict(data or {}),
         actor=actor,
     )
+
+
+def record_all(events: Sequence[Event]) -> None:
+    """Append many events at once, in their order; otherwise as `record`."""
+    for event in events:
+        logger = logging.getLogger(f"{LOGGER}.{event.scope}" if event.scope else LOGGER)
+        logger.log(LOG_LEVELS[Level(event.level)], "%s %s %s", event.step, event.symbol, event.message)
+    Event.objects.bulk_create(events)

@@ -74,6 +74,8 @@ def resolve_incident(
     *, key: str, detail: str = "", actor: str = "", announce: bool = True, now: datetime | None = None
 ) -> Incident | None:
     """End the episode of `key`: what was wrong is right again. None when there is no open one."""
+    if not Incident.objects.filter(key=key, resolved_at=None).exists():
+        return None  # the usual case, and asked often
     hold(f"incident:{key}")
     incident = Incident.objects.select_for_update().filter(key=key, resolved_at=None).first()
     if incident is not None:

@@ -5,6 +5,7 @@ import { showEquity } from "./chart.js";
 import { part, setText } from "./dom.js";
 import { lastId, reset, showEvents } from "./events.js";
 import { showHealth } from "./health.js";
+import { showIncidents } from "./incidents.js";
 import { showSignal } from "./signal.js";
 import { connect } from "./socket.js";
 import { showJobs, showOrders, showPositions } from "./tables.js";
@@ -32,6 +33,7 @@ const RECEIVE = {
     sections[section] = data;
     if (section === "equity") showEquity(data);
     else if (section === "health") showHealth(data);
+    else if (section === "incidents") showIncidents(data);
     else if (section === "session") showAll();
     else SHOW[section](data);
   },
