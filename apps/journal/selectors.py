@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from collections import Counter
 from collections.abc import Collection
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Case, QuerySet, When

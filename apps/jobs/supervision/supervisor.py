@@ -19,6 +19,7 @@ from apps.jobs import queue, selectors, services
 from apps.jobs.domain.liveness import CanaryWatch
 from apps.jobs.supervision import orphans
 from apps.jobs.supervision.cluster import QueueCluster
+from apps.journal.services import Courier
 from tradeops.lib import clock
 
 logger = logging.getLogger(__name__)
@@ -41,18 +42,21 @@ class Supervisor:
         self._next_canary = self._next_requeue = 0.0
         self._database_lost = False
         self._stopping = threading.Event()
+        self._courier = Courier()
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; then stop within 8 s and give running work back."""
         signal.signal(signal.SIGTERM, self._ask_to_stop)
         signal.signal(signal.SIGINT, self._ask_to_stop)
         self._begin()
+        self._courier.start()
         try:
             while not self._stopping.is_set():
                 self._turn()
                 self._stopping.wait(TURN_SECONDS)
         finally:
             self._cluster.stop()
+            self._courier.stop()
             self._with_database(self._end)
 
     def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:

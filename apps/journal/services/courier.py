@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from apps.journal.services.delivery import deliver_due
 
@@ -34,8 +34,12 @@ class Courier:
     def _run(self) -> None:
         while not self._stopping.wait(self._pause_seconds):
             try:
+                close_old_connections()
                 deliver_due()
             except (DatabaseError, InterfaceError) as error:
-                logger.warning("notices wait: %s", error)
+                logger.warning("notices wait: %s", str(error).strip())
+                connection.close()
+            except Exception:
+                logger.exception("delivering notices failed")
                 connection.close()
         connection.close()
