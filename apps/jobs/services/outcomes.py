@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.urls import reverse
 
 from apps.jobs import registry
 from apps.jobs.choices import UNSUCCESSFUL, RunState
 from apps.jobs.models import JobRun
+from apps.journal import selectors as incidents
 from apps.journal import services as journal
 from apps.journal.choices import Severity
 from apps.journal.models import Incident
@@ -24,7 +27,16 @@ def after_final(run: JobRun) -> None:
     if run.state in UNSUCCESSFUL:
         _after_failure(run)
     elif run.state == RunState.SUCCEEDED:
-        journal.resolve_incident(key=incident_key(run.job), detail=f"Run {run.pk} succeeded: {run_address(run)}")
+        detail = f"{run.job} succeeded again: {run_address(run)}"
+        journal.resolve_incident(key=incident_key(run.job), detail=detail, now=run.ended_at)
+
+
+def after_successes(runs: Sequence[JobRun]) -> None:
+    """`after_final` for runs that succeeded: one look tells which of their jobs have an incident to resolve."""
+    wrong = incidents.open_among({incident_key(run.job) for run in runs})
+    for run in runs:
+        if incident_key(run.job) in wrong:
+            after_final(run)
 
 
 def incident_key(job: str) -> str:
