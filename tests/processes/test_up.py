@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
 from tests.platform import PROGRAMS, ROOT, Platform
@@ -90,6 +91,13 @@ def quantities(answer: dict[str, Any]) -> dict[int, str]:
 
 
 def ready(platform: Platform) -> bool:
+    try:
+        return is_ready(platform)
+    except psycopg.OperationalError:  # a killed PostgreSQL recovers first
+        return False
+
+
+def is_ready(platform: Platform) -> bool:
     fresh = platform.query("SELECT 1 FROM broker_gatewaysession WHERE heartbeat_at > now() - interval '5 seconds'")
     return bool(fresh) and platform.session_state() == "ready"
 

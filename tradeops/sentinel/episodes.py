@@ -33,7 +33,7 @@ class Episodes:
     _episodes: dict[str, Episode] = field(default_factory=dict)
 
     def observe(self, findings: Iterable[Finding], now: float) -> None:
-        """Only looks count: however long the sentinel itself was kept waiting, silence between two looks ends nothing."""
+        """Only looks count: however long the sentinel itself was kept waiting, that ends nothing."""
         found = {finding.key: finding for finding in findings}
         for key, episode in list(self._episodes.items()):
             if key in found:

@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db import close_old_connections, connection
+import psycopg
+from django.db import DatabaseError, close_old_connections, connection
 
 from apps.console.health.facts import Facts
 from apps.console.health.findings import Finding
@@ -75,7 +76,8 @@ class Watcher:
         except Exception as error:
             # Also for errors that nobody foresaw: a watchman who falls asleep over one is none.
             if not self.pulse.error:
-                logger.exception("the sentinel cannot look at the platform")
+                expected = isinstance(error, DatabaseError | psycopg.Error)
+                logger.error("the sentinel sees nothing: %s", one_line(error), exc_info=None if expected else error)
             connection.close()
             self.pulse = replace(self.pulse, error=one_line(error))
             self._turns_behind = TURNS_BEHIND
