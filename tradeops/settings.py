@@ -40,6 +40,7 @@ BROKER = BrokerConfig(
     ),
     market_data_lines=env.integer("IBKR_MARKET_DATA_LINES", 100, low=1, high=10_000),
     simulated=env.boolean("IBKR_SIMULATED", False),
+    halt_flag=VAR_DIR / "HALT",
 )
 SIMULATOR_CONTROL_PORT = env.integer("SIMULATOR_CONTROL_PORT", 7597, low=1, high=65535)
 
@@ -69,6 +70,7 @@ INSTALLED_APPS = [
     "apps.jobs",
     "apps.broker",
     "apps.snapshots",
+    "apps.risk",
     "apps.strategies",
     "apps.reports",
     "apps.console",

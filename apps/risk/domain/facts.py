@@ -1,0 +1,141 @@
+"""What a verdict is made from. Whatever nobody can say is Unknown, never zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from apps.broker.choices import OrderPurpose, OrderType, PriceSource, Side, TradingPermission
+from apps.risk.choices import DenialCode
+from tradeops.lib.known import Known, Unknown
+
+CLOSING = frozenset({OrderPurpose.EXIT, OrderPurpose.PROTECTIVE, OrderPurpose.FLATTEN})
+LIVE_SOURCES = frozenset({PriceSource.MARKET, PriceSource.MID})
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The order to be judged. Prices as quoted; one unit is worth price * multiplier / price_magnifier in `currency`.
+
+    `parent_quantity` is that of the entry to which a protective order of a bracket belongs.
+    """
+
+    con_id: int
+    symbol: str
+    sec_type: str
+    currency: str
+    side: Side
+    quantity: Decimal
+    order_type: OrderType
+    purpose: OrderPurpose
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    multiplier: Decimal = Decimal(1)
+    price_magnifier: Decimal = Decimal(1)
+    min_tick: Decimal | None = None
+    outside_regular_hours: bool = False
+    oca_group: str = ""
+    parent_quantity: Decimal | None = None
+
+    @property
+    def is_closing(self) -> bool:
+        return self.purpose in CLOSING
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        return self.quantity if self.side is Side.BUY else -self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Price, bid and ask as quoted; `at` is the time of the tick."""
+
+    price: Decimal
+    source: PriceSource
+    at: datetime
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position, signed, and its value in the account's currency (None: cannot be valued)."""
+
+    con_id: int
+    quantity: Decimal
+    value: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order that the broker has or may come to have. `value` of what remains, in the account's currency, unsigned;
+    None: cannot be valued."""
+
+    con_id: int
+    side: Side
+    remaining: Decimal
+    purpose: OrderPurpose
+    created_at: datetime
+    price: Decimal | None = None
+    value: Decimal | None = None
+    oca_group: str = ""
+    quantity: Decimal = Decimal(0)
+
+    @property
+    def is_closing(self) -> bool:
+        return self.purpose in CLOSING
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Amounts are in the account's currency. `exchange_rate` turns the instrument's currency into it."""
+
+    now: datetime
+    permission: TradingPermission
+    stop_reasons: tuple[str, ...]
+    session_problem: str
+    restart_is_near: bool
+    mode_problem: str
+    restriction: str
+    break_problem: str
+    market_is_open: Known[bool] | Unknown
+    quote: Known[Quote] | Unknown
+    equity: Known[Decimal] | Unknown
+    available_funds: Known[Decimal] | Unknown
+    exchange_rate: Known[Decimal] | Unknown
+    average_volume: Known[Decimal] | Unknown
+    holdings: Known[tuple[Holding, ...]] | Unknown
+    open_orders: tuple[OpenOrder, ...]
+    orders_last_minute: int
+    orders_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """`sentence` is for people and names the figures."""
+
+    code: DenialCode
+    sentence: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Every reason against the order, not only the first; none: it may be sent."""
+
+    reasons: tuple[Reason, ...]
+
+    @property
+    def is_approved(self) -> bool:
+        return not self.reasons
+
+    @property
+    def codes(self) -> frozenset[DenialCode]:
+        return frozenset(reason.code for reason in self.reasons)
+
+    @property
+    def sentence(self) -> str:
+        return " ".join(reason.sentence for reason in self.reasons) or "Within all limits."

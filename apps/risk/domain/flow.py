@@ -1,0 +1,69 @@
+"""How many orders, how fast, and whether one repeats or opposes another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from apps.broker.choices import OrderPurpose
+from apps.risk.choices import DenialCode as Code
+from apps.risk.choices import LimitName
+from apps.risk.domain.facts import Facts, Intent, Reason
+from apps.risk.domain.limits import Limits
+
+
+def open_orders(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    most, now = limits[LimitName.MAX_OPEN_ORDERS], len(facts.open_orders)
+    if most is not None and now + 1 > most:
+        yield Reason(Code.OPEN_ORDERS, f"{now} orders are open, {most:f} are allowed.", {"open": now})
+
+
+def rate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    per_minute, per_day = limits[LimitName.MAX_ORDERS_PER_MINUTE], limits[LimitName.MAX_ORDERS_PER_DAY]
+    if per_minute is not None and facts.orders_last_minute + 1 > per_minute:
+        yield Reason(
+            Code.ORDER_RATE,
+            f"{facts.orders_last_minute} orders were given in the last minute, {per_minute:f} are allowed.",
+            {"orders": facts.orders_last_minute},
+        )
+    if per_day is not None and facts.orders_today + 1 > per_day:
+        yield Reason(
+            Code.ORDERS_TODAY,
+            f"{facts.orders_today} orders were given today, {per_day:f} are allowed.",
+            {"orders": facts.orders_today},
+        )
+
+
+def rate_of_closing(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """Closing everything may take many orders at once."""
+    if intent.purpose is not OrderPurpose.FLATTEN:
+        yield from rate(intent, facts, limits)
+
+
+def duplicate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    seconds = limits[LimitName.DUPLICATE_SECONDS]
+    if seconds is None:
+        return
+    for order in facts.open_orders:
+        age = (facts.now - order.created_at).total_seconds()
+        alike = (order.con_id, order.side, order.quantity, order.price, order.purpose) == (
+            intent.con_id,
+            intent.side,
+            intent.quantity,
+            intent.limit_price,
+            intent.purpose,
+        )
+        if alike and age < seconds:
+            yield Reason(
+                Code.DUPLICATE,
+                f"The same order was given {age:.1f} s ago; within {seconds:f} s that is taken for a repetition.",
+                {"age": age},
+            )
+            return
+
+
+def self_cross(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """An own entry on the other side could trade with this one."""
+    for order in facts.open_orders:
+        if order.con_id == intent.con_id and order.side is not intent.side and not order.is_closing:
+            yield Reason(Code.SELF_CROSS, f"An own {order.side.label.lower()} order in {intent.symbol} is open.")
+            return

@@ -1,0 +1,90 @@
+"""Is the quote good enough to judge by, and is the order's price near it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+from apps.broker.choices import OrderType, Side
+from apps.risk.choices import DenialCode as Code
+from apps.risk.choices import LimitName
+from apps.risk.domain.facts import LIVE_SOURCES, Facts, Intent, Quote, Reason
+from apps.risk.domain.limits import Limits
+from tradeops.lib.known import Known, Unknown
+
+FUTURE_ALLOWED = timedelta(seconds=2)
+COLLARED = frozenset({OrderType.LIMIT, OrderType.LIMIT_ON_CLOSE, OrderType.MIDPRICE})
+
+
+def quote(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    if isinstance(facts.quote, Unknown):
+        yield Reason(
+            Code.DATA_UNKNOWN, f"Nobody knows a price of {intent.symbol}: {facts.quote.reason}.", {"what": "quote"}
+        )
+        return
+    found = facts.quote.value
+    age = facts.now - found.at
+    limit = limits[LimitName.MAX_QUOTE_AGE]
+    if limit is not None and (age.total_seconds() > limit or age < -FUTURE_ALLOWED):
+        yield Reason(
+            Code.QUOTE_STALE,
+            f"The quote of {intent.symbol} is {age.total_seconds():.0f} s old, {limit:f} s are allowed.",
+            {"age": age.total_seconds(), "limit": str(limit)},
+        )
+    if found.source not in LIVE_SOURCES:
+        yield Reason(
+            Code.QUOTE_NOT_LIVE,
+            f"The price of {intent.symbol} is not live: {found.source.label.lower()}.",
+            {"source": found.source.value},
+        )
+
+
+def collar(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """A buyer must not bid far above the market nor a seller ask far below it; the harmless side is free."""
+    price = intent.limit_price
+    if price is None or intent.order_type not in COLLARED or isinstance(facts.quote, Unknown):
+        return
+    limit = limits[LimitName.CURRENCY_PRICE_COLLAR if intent.sec_type == "CASH" else LimitName.PRICE_COLLAR]
+    reference = reference_price(intent, facts.quote.value)
+    if limit is None or reference <= 0:
+        return
+    worse = (price - reference) / reference if intent.side is Side.BUY else (reference - price) / reference
+    if worse > limit:
+        yield Reason(
+            Code.PRICE_COLLAR,
+            f"The price {price:f} is {worse:.1%} worse than the market's {reference:f}, {limit:.1%} are allowed.",
+            {"price": str(price), "reference": str(reference), "limit": str(limit)},
+        )
+
+
+def collar_of_closing(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """Only with a fresh quote: an old one must not keep a position from being closed."""
+    if not any(quote(intent, facts, limits)):
+        yield from collar(intent, facts, limits)
+
+
+def tick(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    if not intent.min_tick:
+        return
+    for name, price in (("limit", intent.limit_price), ("stop", intent.stop_price)):
+        if price is not None and price % intent.min_tick:
+            yield Reason(
+                Code.PRICE_TICK,
+                f"The {name} price {price:f} of {intent.symbol} is not a multiple of {intent.min_tick.normalize():f}.",
+                {"price": str(price), "tick": str(intent.min_tick)},
+            )
+
+
+def reference_price(intent: Intent, found: Quote) -> Decimal:
+    """What it would trade at now: the ask for a buyer, the bid for a seller, else the price."""
+    touch = found.ask if intent.side is Side.BUY else found.bid
+    return touch if touch is not None and touch > 0 else found.price
+
+
+def worst_price(intent: Intent, facts: Facts) -> Known[Decimal] | Unknown:
+    """The price to value the order at: the dearer of its limit and the market, so that no order seems cheap."""
+    if isinstance(facts.quote, Unknown):
+        return Unknown(facts.quote.reason)
+    market = reference_price(intent, facts.quote.value)
+    return Known(max(market, intent.limit_price or market, intent.stop_price or market), facts.quote.as_of)

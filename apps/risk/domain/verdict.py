@@ -1,0 +1,89 @@
+"""May this order be sent? Every check is asked, and every objection is told.
+
+A closing order is spared the checks that guard against holding too much, so that nothing keeps a position from being
+closed; in turn it must really reduce what is held. What cannot be checked is not allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from apps.broker.choices import OrderPurpose
+from apps.broker.domain.orders import admits
+from apps.risk.choices import DenialCode as Code
+from apps.risk.domain import exposure, flow, prices
+from apps.risk.domain.facts import Facts, Intent, Reason, Verdict
+from apps.risk.domain.limits import Limits
+from tradeops.lib.known import Unknown
+
+Check = Callable[[Intent, Facts, Limits], Iterator[Reason]]
+
+
+def judge(intent: Intent, facts: Facts, limits: Limits) -> Verdict:
+    checks = CLOSING_CHECKS if intent.is_closing else ENTRY_CHECKS
+    return Verdict(tuple(reason for check in checks for reason in check(intent, facts, limits)))
+
+
+def trading_state(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    if not admits(facts.permission, intent.purpose):
+        why = "; ".join(facts.stop_reasons)
+        yield Reason(
+            Code.TRADING_STOPPED, f"Trading is {facts.permission.value}: {why}.", {"stops": facts.stop_reasons}
+        )
+
+
+def session(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    if facts.session_problem:
+        yield Reason(Code.SESSION_NOT_READY, f"The broker session is not ready: {facts.session_problem}.")
+    if facts.mode_problem:
+        yield Reason(Code.MODE_MISMATCH, facts.mode_problem)
+    if facts.restart_is_near and intent.purpose is not OrderPurpose.FLATTEN:
+        yield Reason(Code.RESTART_WINDOW, "The planned restart of the broker is less than five minutes away.")
+
+
+def instrument(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    if facts.restriction:
+        yield Reason(Code.INSTRUMENT_RESTRICTED, f"{intent.symbol} may not be traded: {facts.restriction}.")
+    if facts.break_problem:
+        yield Reason(Code.INSTRUMENT_LOCKED, f"{intent.symbol} is locked: {facts.break_problem}.")
+
+
+def market_hours(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    if isinstance(facts.market_is_open, Unknown):
+        yield unknown("the market's hours", facts.market_is_open)
+    elif not facts.market_is_open.value and not intent.outside_regular_hours:
+        yield Reason(Code.MARKET_CLOSED, f"The market of {intent.symbol} is closed now.")
+
+
+def unknown(what: str, value: Unknown) -> Reason:
+    return Reason(Code.DATA_UNKNOWN, f"Nobody knows {what}: {value.reason}.", {"what": what})
+
+
+ENTRY_CHECKS: tuple[Check, ...] = (
+    trading_state,
+    session,
+    instrument,
+    market_hours,
+    prices.quote,
+    prices.collar,
+    prices.tick,
+    exposure.equity,
+    exposure.order_size,
+    exposure.position_share,
+    exposure.funds,
+    exposure.position_count,
+    exposure.gross_and_net,
+    flow.open_orders,
+    flow.rate,
+    flow.duplicate,
+    flow.self_cross,
+)
+CLOSING_CHECKS: tuple[Check, ...] = (
+    trading_state,
+    session,
+    prices.collar_of_closing,
+    prices.tick,
+    exposure.reduces,
+    flow.rate_of_closing,
+    flow.duplicate,
+)
