@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from apps.broker.domain.restart_window import RestartCalendar
 
@@ -12,7 +13,7 @@ DOCTOR_CLIENT_ID = 999
 
 @dataclass(frozen=True, slots=True)
 class BrokerConfig:
-    """`account` empty means: the only account of the login."""
+    """`account` empty means: the only account of the login. A file at `halt_flag` stops trading without a database."""
 
     host: str
     port: int
@@ -22,6 +23,7 @@ class BrokerConfig:
     restarts: RestartCalendar
     market_data_lines: int
     simulated: bool
+    halt_flag: Path | None = None
 
     @property
     def data_client_id(self) -> int:

@@ -1,6 +1,7 @@
 from apps.broker.models.account import Account, AccountPnl, AccountValue, EquityPoint, Position
 from apps.broker.models.instrument import Instrument
 from apps.broker.models.ledger import Order, OrderEvent
+from apps.broker.models.numbering import OrderNumbering
 from apps.broker.models.order import BrokerOrder, Commission, Execution
 from apps.broker.models.request import Request
 from apps.broker.models.session import GatewaySession, LiveUnlock
@@ -21,6 +22,7 @@ __all__ = [
     "LiveUnlock",
     "Order",
     "OrderEvent",
+    "OrderNumbering",
     "Position",
     "Request",
     "Trade",
