@@ -12,7 +12,7 @@ def main() -> None:
     from django.db import OperationalError
 
     try:
-        execute_from_command_line(sys.argv)
+        execute_from_command_line(with_underscores(sys.argv))
     except ImproperlyConfigured as error:
         sys.exit(f"Configuration refused: {error}")
     except OperationalError as error:
@@ -21,6 +21,14 @@ def main() -> None:
             f"Database not reachable: {reason}\n"
             "Start the platform with `manage.py up`, or set DATABASE_URL to a running PostgreSQL."
         )
+
+
+def with_underscores(arguments: list[str]) -> list[str]:
+    """`run-job` is `run_job`: the originals wrote their commands with hyphens."""
+    program, *rest = arguments
+    if rest and not rest[0].startswith("-"):
+        rest[0] = rest[0].replace("-", "_")
+    return [program, *rest]
 
 
 if __name__ == "__main__":

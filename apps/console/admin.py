@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from apps.console.log_admin import LogFileAdmin
 from apps.console.models import ApiToken
 from apps.journal.models import Event
 from tradeops.lib.admin import ReadOnlyAdmin
+
+__all__ = ["ApiTokenAdmin", "EventAdmin", "LogFileAdmin"]
 
 
 @admin.register(Event)

@@ -51,3 +51,17 @@ class LoginAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} from {self.address}"
+
+
+class LogFile(models.Model):
+    """No table: gives the log folder its page in the control room, and that page its permission."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        verbose_name = "log file"
+
+    def __str__(self) -> str:
+        return self.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from datetime import datetime
@@ -13,6 +14,8 @@ from django.conf import settings
 
 from apps.jobs import selectors
 from apps.jobs.selectors import JobStatus
+
+logger = logging.getLogger(__name__)
 
 FILE_NAME = "scheduler_status.json"
 WRITE_SECONDS = 15.0
@@ -70,6 +73,14 @@ def write_status_file(*, now: datetime) -> Path:
             raise
     sync_folder(path.parent)
     return path
+
+
+def keep_status_file(*, now: datetime) -> None:
+    """As `write_status_file`, for the worker: a full disk must not stop jobs that need none."""
+    try:
+        write_status_file(now=now)
+    except OSError as error:
+        logger.warning("%s could not be written: %s", FILE_NAME, error)
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -79,3 +79,9 @@ def valuation_as_document(valuation: Valuation) -> dict[str, Any]:
 
 def rounded(amount: Decimal) -> float:
     return float(round(amount, 4))
+
+
+def count_since(*, moment: datetime) -> tuple[int, int]:
+    """How many portfolio snapshots were taken since then, and how many positions they hold."""
+    taken = PortfolioSnapshot.objects.filter(taken_at__gte=moment)
+    return taken.count(), SnapshotPosition.objects.filter(snapshot__in=taken).count()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from apps.console.doctor import broker, database, machine, processes
+from apps.console.doctor import broker, data, database, machine, processes
 from apps.console.doctor.verdicts import Check, Verdict
 
 
@@ -23,3 +23,4 @@ def run_checks() -> Iterator[Check]:
     yield from broker.check_broker(settings.BROKER)
     if all(check.verdict is Verdict.OK for check in database_checks):
         yield from processes.check_processes()
+        yield from data.check_data()

@@ -10,9 +10,9 @@ from django.conf import settings
 from apps.broker import selectors as broker
 from apps.console.health.findings import sentences_of_critical
 from apps.console.selectors.health import find_findings
-from apps.console.selectors.jobs import iso, job_statuses
 from apps.console.selectors.session import session_view
 from apps.jobs import selectors as jobs
+from apps.jobs.status import iso, scheduler_status
 
 
 def platform_status(*, now: datetime) -> dict[str, Any]:
@@ -27,9 +27,7 @@ def platform_status(*, now: datetime) -> dict[str, Any]:
         "problems": list(problems),
         "findings": [finding.as_row() for finding in findings],
         "timestamp": now.isoformat(),
-        "scheduler_started": iso(worker.started_at),
-        "last_heartbeat": iso(worker.heartbeat_at),
-        "jobs": job_statuses(now=now),
+        **scheduler_status(now=now),
         "bot": {"running": gateway.running and worker.is_alive, "last_heartbeat": iso(gateway.heartbeat_at)},
         "api": {"connected": gateway.is_connected},
         "session": {"state": session.state, "reason": session.reason, "as_of": iso(session.as_of)},

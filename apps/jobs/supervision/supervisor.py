@@ -15,7 +15,7 @@ from types import FrameType
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-from apps.jobs import queue, selectors, services
+from apps.jobs import queue, selectors, services, status
 from apps.jobs.domain.liveness import CanaryWatch
 from apps.jobs.supervision import orphans
 from apps.jobs.supervision.cluster import QueueCluster
@@ -39,7 +39,7 @@ class Supervisor:
         self._cluster = QueueCluster(self.name)
         self._watch = CanaryWatch(since=time.monotonic())
         self._canaries_heard = 0
-        self._next_canary = self._next_requeue = 0.0
+        self._next_canary = self._next_requeue = self._next_status = 0.0
         self._database_lost = False
         self._stopping = threading.Event()
         self._courier = Courier()
@@ -97,6 +97,9 @@ class Supervisor:
         if moment >= self._next_requeue:
             self._next_requeue = moment + REQUEUE_SECONDS
             services.requeue_forgotten(now=now)
+        if moment >= self._next_status:
+            self._next_status = moment + status.WRITE_SECONDS
+            status.keep_status_file(now=now)
         self._listen_for_canaries(moment)
 
     def _listen_for_canaries(self, moment: float) -> None:

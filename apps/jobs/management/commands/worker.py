@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -8,6 +9,8 @@ from django.core.management.base import BaseCommand
 from apps.jobs import selectors
 from apps.jobs.supervision.supervisor import Supervisor
 from tradeops.lib import clock
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -18,8 +21,12 @@ class Command(BaseCommand):
         # A pool serves web processes; this one thread needs none.
         os.environ["DATABASE_POOL_SIZE"] = "0"
         supervisor = Supervisor()
-        self.stdout.write(f"Worker {supervisor.name} with {supervisor.workers} processes. Planned jobs:")
-        for job in selectors.job_overview(now=clock.now()):
-            self.stdout.write(f"  {job.name:24} {job.schedule_text:40} next {job.next_due_text}")
+        self.announce(supervisor)
         supervisor.run()
         self.stdout.write("Worker stopped.")
+
+    def announce(self, supervisor: Supervisor) -> None:
+        """Into the log, so that scheduler.log says what was planned when it began."""
+        logger.info("worker %s with %s processes", supervisor.name, supervisor.workers)
+        for job in selectors.job_overview(now=clock.now()):
+            logger.info("planned: %s %s, next %s", job.name, job.schedule_text, job.next_due_text)
