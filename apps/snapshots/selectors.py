@@ -22,6 +22,10 @@ def snapshots_between(*, first: date, last: date, account: str = "") -> QuerySet
     return _of(account).filter(date__range=(first, last)).order_by("date", "account")
 
 
+def count_taken_since(*, at: datetime) -> int:
+    return PortfolioSnapshot.objects.filter(taken_at__gte=at).count()
+
+
 def _of(account: str) -> QuerySet[PortfolioSnapshot]:
     snapshots = PortfolioSnapshot.objects.select_related("account").prefetch_related("positions")
     return snapshots.filter(account__code=account) if account else snapshots
@@ -79,9 +83,3 @@ def valuation_as_document(valuation: Valuation) -> dict[str, Any]:
 
 def rounded(amount: Decimal) -> float:
     return float(round(amount, 4))
-
-
-def count_since(*, moment: datetime) -> tuple[int, int]:
-    """How many portfolio snapshots were taken since then, and how many positions they hold."""
-    taken = PortfolioSnapshot.objects.filter(taken_at__gte=moment)
-    return taken.count(), SnapshotPosition.objects.filter(snapshot__in=taken).count()
