@@ -40,6 +40,6 @@ def as_bar(row: SignalRow, low: float, span: float) -> MomentumBar:
         width=f"{(end - start) * WIDTH:.2f}",
         zero=f"{-low / span * WIDTH:.2f}",
         tone="chosen" if row.is_selected else "other",
-        momentum=f"{row.momentum:+.1%}",
+        momentum=f"{row.momentum:+.1%}" if round(row.momentum, 3) else "0.0%",
         weight=f"{row.target_weight:.1%}" if row.is_selected else "-",
     )

@@ -50,8 +50,9 @@ def advice(signal: MomentumSignal) -> RebalanceAdvice:
         line="SXLK",
         action="BUY",
         shares=33,
-        price=100,
-        currency="USD",
+        price=8000,
+        price_unit="GBX",
+        currency="GBP",
         price_source="close",
         value=3_300,
         current_weight=0.3,
@@ -80,14 +81,17 @@ def test_signal_shows_its_ranking_as_a_chart_without_inline_styles(
     widths = [float(width) for width in re.findall(r'width="([\d.]+)" height="8"', ranking)]
     # From -25 % to +50 % in a drawing 100 wide: +50 % is 66.67 wide, +20 % 26.67, -25 % 33.33.
     assert widths[:2] == [66.67, 26.67] and widths[-1] == 33.33
-    assert "strategies/ranking.css" in html
+    assert "strategies/strategies.css" in html and "+0.0%" not in html
 
 
 def test_lists_show_what_was_selected_and_advised(admin_client: Client, advice: RebalanceAdvice) -> None:
     assert "SXLK 33.3%, SXLF 33.3%, SXLV 33.3%" in page(admin_client, "momentumsignal")
-    assert "3300" in page(admin_client, "rebalanceadvice")
+    listed = page(admin_client, "rebalanceadvice")
+    assert "BUY 33 SXLK" in listed and "1 for 3,300.00 USD" in listed and "-3,300.00 USD" in listed
     detail = page(admin_client, "rebalanceadvice", advice.pk)
     assert "HOLD SXLE: no price." in detail and "rank 1 is in the top 3" in detail and "33.3%" in detail
+    assert "8,000.00 GBX" in detail and "3,300.00 USD" in detail and "previous close" in detail
+    assert "100,000.00 USD" in detail and "No order was sent." in detail and "style=" not in detail.split("trades")[1]
     assert "SXLK" in page(admin_client, "priceseries")
 
 
