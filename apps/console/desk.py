@@ -7,19 +7,22 @@ from collections.abc import AsyncIterator, Callable
 
 from apps.console.selectors.desk import MIRROR_SECTIONS, SECTIONS, section_data
 from apps.console.wire import clock_message, section_message
+from apps.jobs import selectors as jobs
 from tradeops.lib import clock
 from tradeops.lib.crossing import in_database
 
 LEAST_SECONDS_BETWEEN = 0.25
 SLOW_SECONDS = 5.0
 CLOCK = "clock"
+MIRROR = "broker_mirror"
+RUNS = jobs.RUNS_CHANNEL
 FRESH_SECONDS = 1.0
 
 Messages = list[tuple[str, str]]
 
 
 class DeskFeed:
-    CHANNELS = ("broker_mirror",)
+    CHANNELS = (MIRROR, RUNS)
 
     def __init__(self) -> None:
         self._stale: set[str] = set(SECTIONS)
@@ -27,13 +30,13 @@ class DeskFeed:
         self._latest: dict[str, str] = {}
         self._latest_at = 0.0
 
-    def note(self, topic: str) -> None:
-        """The broker's picture changed: look at the sections that show it."""
-        self._note(MIRROR_SECTIONS.get(topic, SECTIONS))
+    def note(self, channel: str, topic: str) -> None:
+        """The broker's picture changed, or a run went on: look at the sections that show it."""
+        self._note(("jobs",) if channel == RUNS else MIRROR_SECTIONS.get(topic, SECTIONS))
 
     def note_events(self) -> None:
         """An event may tell of anything; the session and the jobs are what it usually tells of."""
-        self._note(("session", "health", "jobs"))
+        self._note(("session", "health", "incidents", "jobs"))
 
     def note_all(self) -> None:
         self._note(SECTIONS)

@@ -90,7 +90,7 @@ class Hub:
             elif heard.channel == journal.CHANNEL:
                 self._news.set()
             else:
-                self._desk.note(heard.payload)
+                self._desk.note(heard.channel, heard.payload)
 
     async def _publish(self) -> None:
         while True:

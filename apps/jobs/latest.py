@@ -15,7 +15,8 @@ SELECT latest.* FROM unnest(%s::text[]) AS wanted (name), LATERAL (
     SELECT id, job, state, slot, stands_for, attempt, max_attempts, next_attempt_at, progress_done, progress_total,
            progress_text, left(error, 400) AS error, started_by, created_at, started_at, attempt_started_at, ended_at,
            cancel_requested_at, CASE WHEN pg_column_size(result) < 4000 THEN result END AS result
-      FROM jobs_jobrun WHERE job = wanted.name ORDER BY created_at DESC, id DESC LIMIT %s
+      FROM jobs_jobrun WHERE job = wanted.name AND state <> ALL(%s::text[])
+     ORDER BY created_at DESC, id DESC LIMIT %s
 ) latest
 """
 
@@ -26,10 +27,10 @@ SELECT wanted.name, newest.ended_at FROM unnest(%s::text[]) AS wanted (name), LA
 """
 
 
-def runs_of(names: Sequence[str], each: int) -> dict[str, list[JobRun]]:
-    """Up to `each` rows of every job, newest first, without log and traceback."""
+def runs_of(names: Sequence[str], each: int, *, without: Sequence[str] = ()) -> dict[str, list[JobRun]]:
+    """Up to `each` rows of every job, newest first, without log and traceback; not those in the states `without`."""
     found: dict[str, list[JobRun]] = {name: [] for name in names}
-    for run in JobRun.objects.raw(LATEST, [list(names), each]):
+    for run in JobRun.objects.raw(LATEST, [list(names), list(without), each]):
         found[run.job].append(run)
     return found
 

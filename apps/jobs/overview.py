@@ -74,7 +74,7 @@ TROUBLE = {"bad": 0, "warn": 1}
 
 def _card(name: str, schedule: JobSchedule | None, runs: list[JobRun], is_paused: bool, now: datetime) -> JobCard:
     job = registry.find(name) if registry.is_known(name) else None
-    current = _current(runs)
+    current = current_run(runs)
     ran = next((run for run in runs if run.state not in NOT_RUN), None)
     shown = current if current is not None and current.state in UNFINISHED else ran
     rated = [run for run in runs if run.state in COUNTED][:RATED]
@@ -98,7 +98,7 @@ def _card(name: str, schedule: JobSchedule | None, runs: list[JobRun], is_paused
     )
 
 
-def _current(runs: Sequence[JobRun]) -> JobRun | None:
+def current_run(runs: Sequence[JobRun]) -> JobRun | None:
     """The run that goes on, otherwise one that waits, otherwise the newest row."""
     running = (run for run in runs if run.state == RunState.RUNNING)
     waiting = (run for run in runs if run.state in UNFINISHED)

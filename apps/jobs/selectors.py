@@ -7,21 +7,29 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from apps.jobs import registry
+from apps.jobs import latest, overview, registry
 from apps.jobs.choices import NOT_RUN, UNFINISHED, RunState
 from apps.jobs.domain import calendars, plans
+from apps.jobs.domain.condition import Condition, condition_of
 from apps.jobs.domain.cron import find_zone
 from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
 from apps.jobs.registry import Job
 
+# The database announces here whatever changes of a run, by its id.
+RUNS_CHANNEL = "jobs_run"
 # A worker writes every half second and proves itself every 5 s; replacing a wedged queue takes up to 30 s.
 HEARTBEAT_FRESH = timedelta(seconds=15)
 CANARY_FRESH = timedelta(seconds=45)
+# A run may go on while younger ones wait behind it.
+LATEST_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """One job as the desk shows it. `status` is running, success, failed, or empty before the first run."""
+    """One job as the desk shows it. `status` is running, success, failed, or empty before the first run.
+
+    `condition` is how it stands by the clock; `unrun` is the slot, newer than `last_run`, that was missed or skipped.
+    """
 
     name: str
     title: str
@@ -31,14 +39,15 @@ class JobStatus:
     next_due_at: datetime | None
     last_run: JobRun | None
     last_success_at: datetime | None
+    condition: Condition
+    unrun: JobRun | None
+    schedule_text: str
+    is_next_skipped: bool
+    next_local_text: str
 
     @property
     def status(self) -> str:
         return "" if self.last_run is None else plain_status(self.last_run.state)
-
-    @property
-    def schedule_text(self) -> str:
-        return f"{self.cron} {self.time_zone}" if self.cron else "by hand only"
 
     @property
     def next_due_text(self) -> str:
@@ -65,21 +74,28 @@ def plain_status(state: str) -> str:
 
 
 def job_overview(*, now: datetime) -> list[JobStatus]:
-    """Every declared job; three queries, however many there are."""
+    """Every declared job; five queries, however many jobs and runs there are."""
+    names = [job.name for job in registry.all_jobs()]
     schedules = {schedule.job: schedule for schedule in JobSchedule.objects.all()}
-    begun = JobRun.objects.exclude(state__in=NOT_RUN)
-    newest = {run.job: run for run in begun.order_by("job", "-created_at", "-id").distinct("job")}
-    succeeded = JobRun.objects.filter(state=RunState.SUCCEEDED).order_by("job", "-ended_at").distinct("job")
-    successes = dict(succeeded.values_list("job", "ended_at"))
+    rows, ran = latest.runs_of(names, LATEST_ROWS), latest.runs_of(names, 1, without=NOT_RUN)
+    successes, is_paused = latest.successes_of(names), overview.current_pause() is not None
     return [
-        _status(job, schedules.get(job.name), newest.get(job.name), successes.get(job.name))
+        _status(job, schedules.get(job.name), rows[job.name], ran[job.name], successes.get(job.name), is_paused, now)
         for job in registry.all_jobs()
     ]
 
 
 def _status(
-    job: Job, schedule: JobSchedule | None, last_run: JobRun | None, last_success_at: datetime | None
+    job: Job,
+    schedule: JobSchedule | None,
+    rows: list[JobRun],
+    ran: list[JobRun],
+    last_success_at: datetime | None,
+    is_paused: bool,
+    now: datetime,
 ) -> JobStatus:
+    current = overview.current_run(rows)
+    is_unfinished = current is not None and current.state in UNFINISHED
     return JobStatus(
         name=job.name,
         title=job.title,
@@ -87,9 +103,23 @@ def _status(
         time_zone=schedule.time_zone if schedule else job.time_zone,
         enabled=schedule.enabled if schedule else True,
         next_due_at=schedule.next_due_at if schedule else None,
-        last_run=last_run,
+        last_run=current if is_unfinished else next(iter(ran), None),
         last_success_at=last_success_at,
+        condition=condition_of(overview.facts_of(schedule, current, is_paused=is_paused), now),
+        unrun=current if current is not None and current.state in NOT_RUN else None,
+        schedule_text=str(schedule.plan if schedule else job.plan),
+        is_next_skipped=schedule is not None
+        and schedule.skip_slot is not None
+        and schedule.skip_slot == schedule.next_due_at,
+        next_local_text=_local_text(schedule),
     )
+
+
+def _local_text(schedule: JobSchedule | None) -> str:
+    """The next slot on the schedule's or the exchange's clock, with its day, which need not be that of UTC."""
+    if schedule is None or schedule.next_due_at is None or plans.problems(schedule.plan):
+        return "-"
+    return f"{schedule.next_due_at.astimezone(schedule.plan.display_zone):%a %H:%M %Z}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from apps.jobs import registry, selectors, services
-from apps.jobs.exceptions import InvalidSchedule
+from apps.jobs.exceptions import ActionRefused, InvalidSchedule
 from apps.jobs.forms import ScheduleForm
 from apps.jobs.models import JobSchedule
+from apps.jobs.services.actions import run_now
 from tradeops.lib import clock
 
 
@@ -57,6 +58,7 @@ class JobScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not subscr
         form = context["adminform"].form
         if isinstance(form, ScheduleForm):
             context |= {"preview": form.preview(), "zone": form.instance.time_zone}
+        context["may_act"] = self.has_run_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.action(description="Run now", permissions=["run"])
@@ -75,7 +77,11 @@ class JobScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not subscr
         if not request.user.has_perm(job.permission):
             self.message_user(request, f"You may not run {job.title}.", messages.ERROR)
             return False
-        services.request_run(job=job, started_by=request.user.get_username(), now=clock.now())
+        try:
+            run_now(job=job, actor=request.user.get_username(), reason="", now=clock.now())
+        except ActionRefused as error:
+            self.message_user(request, str(error), messages.WARNING)
+            return False
         return True
 
     @admin.action(description="Skip the next run", permissions=["run"])

@@ -59,19 +59,28 @@ function orderPrices(row) {
 
 const jobCells = [
   { label: "Job", fill: (cell, row) => named(cell, row.title, row.enabled ? row.schedule : `${row.schedule}, switched off`) },
-  { label: "Last run", fill: (cell, row) => fill(cell, JSON.stringify([row.status, row.run_id, row.started_at, row.progress_done, row.progress_text, row.error]), () => lastRun(row)) },
+  { label: "Last run", fill: (cell, row) => fill(cell, JSON.stringify([row.status, row.run_id, row.started_at, row.progress_done, row.progress_text, row.error, row.condition, row.unrun]), () => lastRun(row)) },
   { label: "Last success", className: "right", fill: (cell, row) => fill(cell, String(row.last_success_at), () => [row.last_success_at ? ageElement(row.last_success_at) : element("span", "quiet", "never")]) },
   { label: "Next run", className: "right", fill: (cell, row) => nextRun(cell, row) },
 ];
 
+// The last run's own word says these already.
+const SAID = new Set(["ok", "running", "failed", "never"]);
+
 function lastRun(row) {
-  if (!row.status) return [element("span", "quiet", "never ran")];
-  const parts = [element("span", `tag tag-${row.status}`, row.status)];
+  const standing = SAID.has(row.condition) ? [] : [element("span", `tag tag-${row.condition_tone}`, row.condition_label.toLowerCase())];
+  const unrun = row.unrun ? [unrunSlot(row.unrun)] : [];
+  if (!row.status) return [...(standing.length ? standing : [element("span", "quiet", "never ran")]), ...unrun];
+  const parts = [element("span", `tag tag-${row.status}`, row.status), " ", ...standing];
   if (row.status === "running" && row.progress_total) parts.push(progressBar(row));
   const since = element("span", "sub", row.status === "running" ? "started " : "", ageElement(row.ended_at ?? row.started_at));
   if (row.progress_text && row.status === "running") since.append(`, ${row.progress_text}`);
   if (row.error && row.status === "failed") since.append(`: ${row.error}`);
-  return [...parts, since];
+  return [...parts, since, ...unrun];
+}
+
+function unrunSlot({ state, slot, why }) {
+  return element("span", "sub warn", `${state}: slot of ${dateAndTime(slot)}${why ? `, ${why}` : ""}`);
 }
 
 function progressBar(row) {
@@ -85,7 +94,8 @@ function progressBar(row) {
 function nextRun(cell, row) {
   if (!row.next_due_at || !row.enabled) return fill(cell, "none", () => [element("span", "quiet", "not planned")]);
   const seconds = (Date.parse(row.next_due_at) - serverNow()) / 1000;
-  return fill(cell, `${row.next_due_at}|${untilText(seconds)}`, () => [untilText(seconds), sub(dateAndTime(row.next_due_at))]);
+  const when = row.is_next_skipped ? "will be skipped" : row.is_paused ? "paused" : untilText(seconds);
+  return fill(cell, `${row.next_due_at}|${when}`, () => [when, sub(dateAndTime(row.next_due_at))]);
 }
 
 function showTable(id, rows, key, cells, emptyText, note) {
@@ -123,7 +133,10 @@ export function showOrders(data, session) {
 export function showJobs(data) {
   const worker = data.worker;
   const silent = !worker.is_alive || ageSeconds(worker.as_of) > 20;
-  const note = silent ? `${worker.reason || "the worker is silent"}: start it with manage.py up` : "worker alive";
-  const card = showTable("jobs", data.rows, (row) => row.name, jobCells, "No jobs are declared.", note);
+  const paused = data.pause ? `all schedules paused by ${data.pause.by}: ${data.pause.reason}` : "";
+  const note = silent ? `${worker.reason || "the worker is silent"}: start it with manage.py up` : paused || "worker alive";
+  const rows = data.rows.map((row) => ({ ...row, is_paused: Boolean(paused) }));
+  const card = showTable("jobs", rows, (row) => row.name, jobCells, "No jobs are declared.", note);
   card.classList.toggle("is-stale", silent);
+  part(card, "note").classList.toggle("warn", Boolean(paused));
 }
