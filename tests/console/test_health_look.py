@@ -10,7 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from apps.broker.models import GatewaySession
+from apps.broker.models import Account, GatewaySession
+from apps.console.doctor.data import check_database_size, check_schedules, check_snapshots
 from apps.console.doctor.processes import check_processes
 from apps.console.doctor.verdicts import Verdict
 from apps.console.health.findings import Finding
@@ -18,9 +19,11 @@ from apps.console.selectors.desk import section_data
 from apps.console.selectors.health import find_findings, gather_facts
 from apps.jobs import registry
 from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
+from apps.jobs.services import ensure_schedules
 from apps.journal.choices import ProcessKind
 from apps.journal.models import ProcessHeartbeat
 from apps.journal.services import heartbeats
+from apps.snapshots.models import PortfolioSnapshot
 from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db
@@ -136,11 +139,45 @@ def test_warning_is_shown_to_those_signed_in_and_leaves_health_ok(well: None, no
     assert [row["severity"] for row in rows if row["key"] == "job:daily_snapshot"] == ["warning"]
 
 
-def test_doctor_says_what_the_rules_find_and_praises_the_rest(well: None, now: datetime) -> None:
+@pytest.mark.mission(66)
+def test_doctor_says_why_a_job_does_not_run_and_what_to_do(well: None, now: datetime) -> None:
     schedule("daily_snapshot", next_due_at=now - timedelta(hours=2), grace_minutes=60)
     ProcessHeartbeat.objects.filter(kind=ProcessKind.SENTINEL).delete()
+    WorkerHeartbeat.objects.all().delete()
     checks = {check.name: check for check in check_processes()}
     assert checks["gateway"].verdict is Verdict.OK
     assert (checks["sentinel"].verdict, checks["job daily_snapshot"].verdict) == (Verdict.FAIL, Verdict.FAIL)
     assert "manage.py up" in checks["sentinel"].remedy
-    assert checks["worker"].detail.startswith("0 of 2 busy")
+    assert (checks["worker"].verdict, checks["worker"].detail) == (Verdict.FAIL, "no worker is running")
+    assert "manage.py run_job daily_snapshot" in checks["job daily_snapshot"].remedy
+
+
+@pytest.mark.mission(63)
+def test_doctor_counts_the_snapshots_of_a_day(now: datetime) -> None:
+    assert check_snapshots().verdict is Verdict.WARN
+    account = Account.objects.create(code="DU1", mode="paper", base_currency="USD", as_of=now)
+    for hours in (1, 23, 25):
+        taken_at = now - timedelta(hours=hours)
+        PortfolioSnapshot.objects.create(
+            account=account, date=(now - timedelta(days=hours)).date(), taken_at=taken_at, total_equity=1, cash=1
+        )
+    check = check_snapshots()
+    assert (check.verdict, check.detail) == (Verdict.OK, "2 portfolio snapshots in the last 24 h")
+
+
+@pytest.mark.mission(64)
+def test_doctor_says_whether_the_snapshot_schedule_is_registered(now: datetime) -> None:
+    JobSchedule.objects.all().delete()
+    check = check_schedules()
+    assert (check.verdict, "daily_snapshot" in check.detail) == (Verdict.WARN, True)
+    ensure_schedules(now=now)
+    check = check_schedules()
+    assert (check.verdict, "daily_snapshot" in check.detail) == (Verdict.OK, True)
+
+
+@pytest.mark.mission(65)
+def test_doctor_says_how_large_the_database_is() -> None:
+    check = check_database_size()
+    number, unit = check.detail.split()
+    assert int(number) > 0
+    assert unit in {"kB", "MB", "GB"}

@@ -187,6 +187,8 @@ QUEUED = {"state": "queued", "started_at": None, "ended_at": None}
         ({**QUEUED, "expected_at": ago(seconds=10)}, []),
         ({"state": "running", "ended_at": None, "expected_at": ago(hours=2)}, []),
         ({"state": "waiting-retry", "ended_at": None}, []),
+        ({"state": "running", "ended_at": None, "slot": ago(minutes=61)}, [("job-unended:daily_snapshot", "warning")]),
+        ({"state": "running", "ended_at": None, "slot": None}, []),
         ({"state": "failed"}, [("job:daily_snapshot", "warning")]),
         ({"state": "errored"}, [("job:daily_snapshot", "warning")]),
         ({"state": "missed"}, [("job-missed:daily_snapshot", "warning")]),

@@ -20,7 +20,7 @@ UNREADY = frozenset({SessionState.STARTING, SessionState.RECONCILING})
 
 # Web and sentinel write every 2 to 5 seconds.
 HEARTBEAT_FRESH = timedelta(seconds=15)
-MISSED = "missed"
+UNENDED = (RunState.RUNNING, RunState.WAITING_RETRY)
 # What usually mends itself sooner is not told of: a supervisor starts again what died, a queue proves itself.
 RESTART_SECONDS = 5.0
 QUEUE_START_SECONDS = 30.0
@@ -132,7 +132,11 @@ def judge_job(job: JobFacts, facts: Facts) -> Iterator[Finding]:
         yield level(f"job-overdue:{job.name}", f"{job.name} is overdue: due {late:%Y-%m-%d %H:%M} UTC", remedy)
     if not job.enabled:
         return
-    if job.state == MISSED:
+    if job.state in UNENDED and job.slot is not None and facts.now - job.slot > job.grace:
+        remedy = "Its run page shows how far it is, and can ask it to stop."
+        sentence = f"{job.name} has not ended: due {job.slot:%Y-%m-%d %H:%M} UTC"
+        yield warning(f"job-unended:{job.name}", sentence, remedy)
+    if job.state == RunState.MISSED:
         when = f" at {job.slot:%Y-%m-%d %H:%M} UTC" if job.slot else ""
         remedy = f"Its run page says why. If it is still wanted: `manage.py run_job {job.name}`."
         yield warning(f"job-missed:{job.name}", f"{job.name} was not run{when}", remedy, happened_at=job.slot)

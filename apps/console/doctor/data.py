@@ -1,0 +1,46 @@
+"""Checks of what is kept: snapshots taken, schedules registered, the size of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.db import connection
+
+from apps.console.doctor.verdicts import Check, ok, warn
+from apps.jobs import registry
+from apps.jobs.models import JobSchedule
+from apps.snapshots import selectors as snapshots
+from tradeops.lib import clock
+
+
+def check_data() -> Iterator[Check]:
+    yield check_snapshots()
+    yield check_schedules()
+    yield check_database_size()
+
+
+def check_snapshots() -> Check:
+    taken = snapshots.count_taken_since(at=clock.now() - timedelta(hours=24))
+    detail = f"{taken} portfolio snapshot{'' if taken == 1 else 's'} in the last 24 h"
+    if taken == 0:
+        return warn("snapshots", detail, "Take one with `manage.py snapshot`; its job is daily_snapshot.")
+    return ok("snapshots", detail)
+
+
+def check_schedules() -> Check:
+    """Each declared job gets its row from the first worker that starts."""
+    registered = set(JobSchedule.objects.values_list("job", flat=True))
+    names = [job.name for job in registry.all_jobs()]
+    missing = [name for name in names if name not in registered]
+    if missing:
+        remedy = "Start a worker: it registers what is declared."
+        return warn("schedules", f"not registered: {', '.join(missing)}", remedy)
+    return ok("schedules", f"registered: {', '.join(names)}")
+
+
+def check_database_size() -> Check:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_size_pretty(pg_database_size(current_database()))")
+        (size,) = cursor.fetchone()
+    return ok("database size", str(size))
