@@ -2,7 +2,7 @@
 
 import { ageElement, element, fill, part, renderRows, setFigure, setText } from "./dom.js";
 import { ageSeconds, serverNow, showAges } from "../ages.js";
-import { dateAndTime } from "./format.js";
+import { dateAndTime, untilText } from "./format.js";
 
 const percent = new Intl.NumberFormat("en-US", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const signed = new Intl.NumberFormat("en-US", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "exceptZero" });
@@ -51,6 +51,5 @@ function adviceParts(advice) {
 }
 
 function daysText(next) {
-  const days = Math.ceil((Date.parse(next) - serverNow()) / 86_400_000);
-  return `${days <= 0 ? "due now" : days === 1 ? "within a day" : `in ${days} days`}, ${dateAndTime(next)}`;
+  return `${untilText((Date.parse(next) - serverNow()) / 1000)}, ${dateAndTime(next)}`;
 }
