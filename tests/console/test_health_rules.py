@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from apps.console.health.rules import judge, replaced_processes
 from apps.jobs.selectors import WorkerState
 from apps.journal.choices import ProcessKind
 
+ROOT = Path(__file__).parent.parent.parent
 NOW = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 
 
@@ -226,4 +229,20 @@ def test_worst_comes_first_and_every_finding_says_what_to_do() -> None:
     assert ranks == sorted(ranks)
     assert set(ranks) == {0, 1, 2}
     assert len({finding.key for finding in findings}) == len(findings)
+    assert {finding.topic for finding in findings} <= documented_topics()
     assert all(finding.sentence and finding.remedy for finding in findings)
+
+
+def documented_topics() -> set[str]:
+    section = (ROOT / "docs" / "runbook.md").read_text().split("## The sentinel says ...")[1].split("\n## ")[0]
+    return {key for row in re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE) for key in re.findall("`(.+?)`", row)}
+
+
+def test_runbook_knows_every_key_that_the_rules_can_give() -> None:
+    source = (ROOT / "apps" / "console" / "health" / "rules.py").read_text()
+    keys = set(re.findall(r"(?:critical|warning|info|level)\S*\(f?\"([a-z-]+)", source)) | {
+        "database",
+        "broker-session",
+    }
+    assert len(keys) > 10
+    assert keys <= documented_topics()

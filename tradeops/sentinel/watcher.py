@@ -156,7 +156,7 @@ def open_incident(finding: Finding, now: datetime) -> None:
         key=finding.key,
         title=finding.sentence,
         severity=finding.severity,
-        detail=finding.remedy,
+        detail=f"{finding.remedy}\nRunbook: The sentinel says {finding.topic}.",
         scope=SCOPE,
         actor="sentinel",
         now=now,
