@@ -128,7 +128,7 @@ def judge_job(job: JobFacts, facts: Facts) -> Iterator[Finding]:
     late = late_since(job, facts)
     if late is not None:
         level = critical if facts.now - late > job.grace else warning
-        remedy = f"Is the worker alive? `manage.py run_job {job.name}` runs it now. See the runbook: A job did not run at its time."
+        remedy = f"Is the worker alive? `manage.py run_job {job.name}` runs it now."
         yield level(f"job-overdue:{job.name}", f"{job.name} is overdue: due {late:%Y-%m-%d %H:%M} UTC", remedy)
     if not job.enabled:
         return
