@@ -55,6 +55,7 @@ class ChannelAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {
+            "title": "Notice channels",
             "any_channel": Channel.objects.exists(),
             "webhook": WEBHOOK,
             "webhook_is_set": bool(settings.SCHEDULER_WEBHOOK_URL),

@@ -33,5 +33,5 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return delivery_pill(delivery)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        more = {"any_delivery": Delivery.objects.exists()}
+        more = {"title": "Notices", "any_delivery": Delivery.objects.exists()}
         return super().changelist_view(request, {**more, **(extra_context or {})})

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from apps.journal import selectors, services
-from apps.journal.admin.words import DELIVERY_TONES, SEVERITY_TONES, severity_pill, state_of
+from apps.journal.admin.words import DELIVERY_TONES, SEVERITY_TONES, severity_pill, state_of, state_tone
 from apps.journal.exceptions import JournalError
 from apps.journal.forms import HandleForm, IncidentForm
 from apps.journal.models import Incident
@@ -48,7 +48,7 @@ class EpisodeFilter(admin.SimpleListFilter):
 class IncidentAdmin(ReadOnlyAdmin):
     change_list_template = "admin/journal/incident_list.html"
     action_form = HandleForm
-    list_display = ("severity_word", "title", "state", "count", "opened_at", "last_seen_at", "resolved_at")
+    list_display = ("severity_word", "title", "state", "count", "opened_at")
     list_display_links = ("title",)
     list_filter = (EpisodeFilter, "severity", "scope")
     search_fields = ("key", "title", "detail", "resolution")
@@ -71,7 +71,7 @@ class IncidentAdmin(ReadOnlyAdmin):
         return [path("<int:pk>/handle/", handle, name="journal_incident_handle"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        more = {"any_incident": Incident.objects.exists()}
+        more = {"title": "Incidents", "any_incident": Incident.objects.exists()}
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
     def change_view(
@@ -96,12 +96,14 @@ class IncidentAdmin(ReadOnlyAdmin):
     def _page(self, request: HttpRequest, incident: Incident, form: IncidentForm) -> HttpResponse:
         if not self.has_view_permission(request, incident):
             raise PermissionDenied
+        now = clock.now()
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": incident.title,
             "incident": incident,
-            "state": state_of(incident, now=clock.now()),
+            "state": state_of(incident, now=now),
+            "state_tone": state_tone(incident, now=now),
             "tone": SEVERITY_TONES[incident.severity],
             "timeline": selectors.timeline(incident),
             "deliveries": [

@@ -31,9 +31,16 @@ def delivery_pill(delivery: Delivery) -> SafeString:
     return pill(DELIVERY_TONES[delivery.state], delivery.get_state_display())
 
 
+def state_tone(incident: Incident, *, now: datetime) -> str:
+    if not incident.is_open:
+        return "good"
+    handled = incident.acknowledged_at is not None or incident.is_snoozed(now=now)
+    return "calm" if handled else SEVERITY_TONES[incident.severity]
+
+
 def state_of(incident: Incident, *, now: datetime) -> str:
     if incident.resolved_at is not None:
-        return "Resolved"
+        return f"Resolved {incident.resolved_at:%Y-%m-%d %H:%M} UTC"
     if incident.snoozed_until is not None and incident.is_snoozed(now=now):
         return f"Snoozed until {incident.snoozed_until:%Y-%m-%d %H:%M} UTC"
     if incident.acknowledged_at is not None:

@@ -1,5 +1,3 @@
-
-
 import apps.journal.fields
 import django.db.models.deletion
 import django.db.models.fields.json

@@ -28,6 +28,7 @@ class Channel(models.Model):
 
     class Meta:
         ordering = ["name"]
+        verbose_name = "notice channel"
         permissions = [("test_channel", "Can send test notices")]
         constraints = [
             models.CheckConstraint(
@@ -78,7 +79,7 @@ class Delivery(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        verbose_name_plural = "deliveries"
+        verbose_name = "notice"
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(
