@@ -88,5 +88,7 @@ def _note(schedule: JobSchedule, slots: list[PlannedSlot]) -> str:
         return "Nothing is planned: it runs only when somebody asks."
     off = "" if schedule.enabled else "It is off: these runs happen once it is enabled. "
     waits = f"Each waits until {schedule.depends_on} has succeeded. " if schedule.depends_on else ""
-    unused = "The cron is not used: the close decides." if schedule.cron and schedule.minutes_after_close else ""
+    unused = (
+        "The cron is not used: the close decides." if schedule.cron and schedule.minutes_after_close is not None else ""
+    )
     return f"{off}{waits}{unused}".strip()
