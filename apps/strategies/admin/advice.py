@@ -16,7 +16,7 @@ from tradeops.lib.admin import ReadOnlyAdmin
 
 @admin.register(RebalanceAdvice)
 class RebalanceAdviceAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "account", "trades_text", "buys", "sells", "cash_flow", "has_notes")
+    list_display = ("created_at", "account", "trades_text", "buys", "sells", "cash_flow")
     list_filter = ("account",)
     date_hierarchy = "created_at"
     search_fields = ("account", "created_by", "trades__symbol")
@@ -41,7 +41,8 @@ class RebalanceAdviceAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Advice")
     def trades_text(self, advice: RebalanceAdvice) -> str:
-        return ", ".join(str(trade) for trade in advice.trades.all()) or "nothing to trade"
+        told = ", ".join(str(trade) for trade in advice.trades.all()) or "nothing to trade"
+        return f"{told} ({len(advice.warnings)} to note)" if advice.warnings else told
 
     @admin.display(description="Buys", ordering="buy_value")
     def buys(self, advice: RebalanceAdvice) -> str:
@@ -66,10 +67,6 @@ class RebalanceAdviceAdmin(ReadOnlyAdmin):
     @admin.display(description="Smallest difference")
     def threshold_text(self, advice: RebalanceAdvice) -> str:
         return f"{advice.threshold:.1%}"
-
-    @admin.display(description="Notes", boolean=True)
-    def has_notes(self, advice: RebalanceAdvice) -> bool:
-        return bool(advice.warnings)
 
     @admin.display(description="Notes")
     def notes(self, advice: RebalanceAdvice) -> SafeString | str:
