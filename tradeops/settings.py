@@ -42,6 +42,8 @@ BROKER = BrokerConfig(
     simulated=env.boolean("IBKR_SIMULATED", False),
     halt_flag=VAR_DIR / "HALT",
 )
+# How long a loosened limit waits where nobody else could approve it.
+RISK_COOL_OFF_HOURS = env.integer("RISK_COOL_OFF_HOURS", 24, low=1, high=720)
 SIMULATOR_CONTROL_PORT = env.integer("SIMULATOR_CONTROL_PORT", 7597, low=1, high=65535)
 
 # HEALTH_PORT: the name that the momentum scheduler knew; pages and health share one port here.

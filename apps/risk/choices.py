@@ -58,3 +58,11 @@ class DenialCode(models.TextChoices):
     GROSS_EXPOSURE = "GROSS_EXPOSURE", "Gross exposure would be too large"
     NET_EXPOSURE = "NET_EXPOSURE", "Net exposure would be too large"
     REDUCE_ONLY = "REDUCE_ONLY", "A closing order must reduce what is held"
+
+
+class RevisionState(models.TextChoices):
+    PENDING = "pending", "Waits for approval or cooling off"
+    ACTIVE = "active", "In force"
+    REPLACED = "replaced", "Replaced"
+    EXPIRED = "expired", "Expired"
+    REFUSED = "refused", "Refused"
