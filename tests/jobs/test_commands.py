@@ -65,7 +65,7 @@ def test_jobs_lists_every_job_with_its_schedule_and_state(db: None, sample_jobs:
     output = StringIO()
     call_command("jobs", stdout=output)
     text = output.getvalue()
-    assert "job_cleanup" in text and "17 3 * * * UTC" in text and "never ran" in text
+    assert "job_cleanup" in text and "17 3 * * * UTC" in text and "Never ran" in text
     assert "No job will run: no worker is running." in text
 
 
@@ -77,7 +77,7 @@ def test_jobs_as_json(db: None, sample_jobs: None) -> None:
     assert {"last_start", "last_end", "last_success", "status"} <= set(listed["sample_quick"])
 
 
-@pytest.mark.parametrize("command", ["worker", "run_job", "jobs", "jobcluster"])
+@pytest.mark.parametrize("command", ["worker", "run_job", "jobs", "schedule", "jobcluster"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         call_command(command, "--help")
@@ -87,4 +87,4 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 
 def test_every_command_is_tested() -> None:
     commands = {path.stem for path in Path("apps/jobs/management/commands").glob("[a-z]*.py")}
-    assert commands == {"worker", "run_job", "jobs", "jobcluster"}
+    assert commands == {"worker", "run_job", "jobs", "schedule", "jobcluster"}

@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand
 from rich.table import Table
 
 from apps.jobs import selectors
+from apps.jobs.models import JobsPause
+from apps.jobs.overview import current_pause
 from apps.jobs.selectors import JobStatus, WorkerState
 from tradeops.lib import clock
 from tradeops.lib.terminal import show
@@ -25,7 +27,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps([as_dict(job) for job in jobs], indent=2))
             return
-        show(self.stdout, as_table(jobs), worker_line(worker))
+        show(self.stdout, as_table(jobs), worker_line(worker), *pause_line(current_pause()))
 
 
 def as_dict(job: JobStatus) -> dict[str, Any]:
@@ -44,19 +46,35 @@ def as_dict(job: JobStatus) -> dict[str, Any]:
         "enabled": job.enabled,
         "status": job.status,
         "state": run.state if run else "",
+        "condition": job.condition.word,
+        "schedule": job.schedule_text,
         "error": run.error if run else "",
         **{name: at.isoformat() if at else None for name, at in moments.items()},
     }
 
 
 def as_table(jobs: list[JobStatus]) -> Table:
-    table = Table("Job", "What it does", "Schedule", "Next (UTC)", "Last run (UTC)", "State", title="Jobs")
+    columns = ("Job", "What it does", "Schedule", "Next (UTC)", "On its clock", "Last run (UTC)", "State")
+    table = Table(*columns, title="Jobs")
     for job in jobs:
         run = job.last_run
         started = f"{run.started_at:%Y-%m-%d %H:%M:%S}" if run and run.started_at else "-"
-        state = run.get_state_display() if run else "never ran"
-        table.add_row(job.name, job.title, job.schedule_text, job.next_due_text.removesuffix(" UTC"), started, state)
+        table.add_row(
+            job.name, job.title, job.schedule_text, next_text(job), job.next_local_text, started, job.condition.label
+        )
     return table
+
+
+def next_text(job: JobStatus) -> str:
+    text = job.next_due_text.removesuffix(" UTC")
+    return f"{text} (skipped)" if job.is_next_skipped else text
+
+
+def pause_line(pause: JobsPause | None) -> list[str]:
+    if pause is None:
+        return []
+    since = f"{pause.paused_at:%Y-%m-%d %H:%M} UTC"
+    return [f"All schedules are paused since {since} by {pause.paused_by}: {pause.reason}"]
 
 
 def worker_line(worker: WorkerState) -> str:
