@@ -1,4 +1,4 @@
-"""The two functions that django-q2 may call. Both take ids only."""
+"""The two functions that django-q2 may call. They take ids only."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+from uuid import uuid4
 
 from django.db import InterfaceError, OperationalError, connection
 from django_q.exceptions import TimeoutException
 
-from apps.jobs import registry, services
+from apps.jobs import queue, registry, services
 from apps.jobs.context import JobContext
 from apps.jobs.exceptions import JobsError, LeaseLost, StopRequested
-from apps.jobs.lease import LeaseKeeper
-from apps.jobs.models import JobRun
-from apps.jobs.queue import WORKER_VARIABLE
+from apps.jobs.hand import Hand
+from apps.jobs.queue import Entry
 from apps.jobs.registry import Job
+from apps.jobs.services import Claimant, Ending, Failure, Stopped, Success
+from apps.jobs.workplace import workplace
 from tradeops.lib import clock
 from tradeops.lib.errors import TradeOpsError
 
@@ -29,81 +31,132 @@ logger = logging.getLogger(__name__)
 TRACEBACK_LENGTH = 8000
 INSIST_SECONDS = 60.0
 INSIST_PAUSE_SECONDS = 0.5
+# No new run is begun later than this after the first of those that were taken from the queue together.
+SHARE_SECONDS = 0.1
 
-Write = Callable[[], bool]
+T = TypeVar("T")
 
 
 def answer_canary() -> None:
-    services.hear_canary(worker=os.environ.get(WORKER_VARIABLE, ""))
+    services.hear_canary(worker=workplace.worker)
 
 
-def perform(run_id: int, attempt: int) -> None:
-    """Work one attempt off. A second delivery of the same entry finds nothing to claim and does nothing."""
-    name = JobRun.objects.filter(pk=run_id).values_list("job", flat=True).first()
-    if name is None or not registry.is_known(name):
-        services.reject_run(run_id=run_id, reason=f"this version knows no job {name!r}", now=clock.now())
-        return
-    job = registry.find(name)
-    if job.waits_for is not None and services.postpone_if_waiting(run_id=run_id, job=job, now=clock.now()):
-        return
-    worker = os.environ.get(WORKER_VARIABLE, "")
-    run = services.claim(run_id=run_id, attempt=attempt, job=job, worker=worker, pid=os.getpid())
-    if run is not None:
-        _attempt(job, run)
+def perform(taken: Sequence[tuple[int, int, int, str]]) -> None:
+    """Work off what the pusher took from the queue. What was taken before finds nothing to claim and does nothing."""
+    begun_at, done = time.monotonic(), 0
+    endings: list[Ending] = []
+    turns = in_turns(ready_entries(Entry(*fields) for fields in taken))
+    while turns and (not done or time.monotonic() - begun_at < SHARE_SECONDS):
+        hand = take_in_hand(endings, turns.pop(0))
+        work_off(hand)
+        endings, done = hand.endings(), done + len(hand.runs)
+        if hand.was_parted:
+            break
+    insist(lambda: services.exchange(endings=endings, entries=[], claimant=claimant()) if endings else None)
+    if turns:
+        queue.release([entry.id for turn in turns for entry in turn], now=clock.now())
+    workplace.adapt(done, seconds=time.monotonic() - begun_at)
 
 
-def _attempt(job: Job, run: JobRun) -> None:
-    context = JobContext(run, now=clock.now())
-    with LeaseKeeper(context):
-        write_outcome = _work(job, context)
-        if write_outcome is not None:
-            _insist(write_outcome)
+def ready_entries(entries: Iterable[Entry]) -> list[Entry]:
+    return [entry for entry in entries if is_ready(entry)]
 
 
-def _work(job: Job, context: JobContext) -> Write | None:
-    """Run the job; what is to be written of it, None when the attempt is no longer ours."""
+def is_ready(entry: Entry) -> bool:
+    """Neither of a job that this version does not know, nor of one that has to wait."""
+    if not registry.is_known(entry.job):
+        reason = f"this version knows no job {entry.job!r}"
+        services.reject_run(run_id=entry.run, reason=reason, now=clock.now())
+        queue.remove([entry.id])
+        return False
+    job = registry.find(entry.job)
+    return job.waits_for is None or not services.postpone_if_waiting(run_id=entry.run, job=job, now=clock.now())
+
+
+def in_turns(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Two runs of a job never run at once: each turn has at most one run of every job, the oldest first."""
+    turns: list[list[Entry]] = []
+    seen: dict[str, int] = {}
+    for entry in entries:
+        number = seen.get(entry.job, 0)
+        seen[entry.job] = number + 1
+        if number == len(turns):
+            turns.append([])
+        turns[number].append(entry)
+    return turns
+
+
+def claimant() -> Claimant:
+    return Claimant(worker=workplace.worker, pid=os.getpid(), owner=uuid4().hex)
+
+
+def take_in_hand(endings: list[Ending], entries: list[Entry]) -> Hand:
+    """Claim runs, and write with it how those before them ended."""
+    mine = claimant()
+    if workplace.mark is not None:
+        workplace.mark.take_up(mine.owner)
+    runs = insist(lambda: services.exchange(endings=endings, entries=entries, claimant=mine))
+    return Hand(runs, workplace.mark)
+
+
+def work_off(hand: Hand) -> None:
+    workplace.hold(hand)
     try:
-        result = _call(job, context)
+        while (context := hand.begin()) is not None:
+            hand.end(attempt(registry.find(context.run.job), context))
+    finally:
+        hand.is_done.set()
+        workplace.hold(None)
+
+
+def attempt(job: Job, context: JobContext) -> Ending | None:
+    """Run the job; how it ended, None when the attempt is no longer ours."""
+    run, began_at = context.run, context.now
+    try:
+        result = call(job, context)
     except LeaseLost as lost:
         logger.warning("%s", lost)
         return None
     except StopRequested:
-        ended_at = clock.now()
-        return lambda: services.end_stopped(run=context.run, report=context.report(), now=ended_at)
+        return Stopped(run, context.report(), began_at, clock.now())
     except TradeOpsError as error:
-        return _failure(job, context, str(error), expected=True)
+        return failed(job, context, str(error), expected=True)
     except Exception as error:
-        return _failure(job, context, f"{type(error).__name__}: {error}", expected=False)
-    now = clock.now()
-    return lambda: services.succeed(run=context.run, result=result, report=context.report(), now=now)
+        return failed(job, context, f"{type(error).__name__}: {error}", expected=False)
+    return Success(run, result, context.report(), began_at, clock.now())
 
 
-def _call(job: Job, context: JobContext) -> dict[str, Any]:
+def call(job: Job, context: JobContext) -> dict[str, Any]:
+    workplace.allow(job.timeout)
     try:
+        signal.alarm(job.timeout)
         result = job.function(context)
     except TimeoutException as timeout:
         raise JobsError(f"did not finish within {job.timeout} s") from timeout
     finally:
         # The job's time is over: django-q2's alarm must not strike while its outcome is written.
         signal.alarm(0)
+        workplace.allow(None)
     json.dumps(result, allow_nan=False)
     return result
 
 
-def _failure(job: Job, context: JobContext, error: str, *, expected: bool) -> Write:
+def failed(job: Job, context: JobContext, error: str, *, expected: bool) -> Failure:
     now, tail = clock.now(), traceback.format_exc()[-TRACEBACK_LENGTH:]
-    return lambda: services.fail(
+    return Failure(
         run=context.run,
         job=job,
         error=error or "failed without saying why",
-        now=now,
+        began_at=context.now,
+        ended_at=now,
+        again_at=services.next_attempt_at(run=context.run, job=job, now=now),
         report=context.report(),
         traceback=tail,
         expected=expected,
     )
 
 
-def _insist(write: Write) -> None:
+def insist(write: Callable[[], T]) -> T:
     """Work that is done must not be done again because the database was away when it ended.
 
     Safe to repeat: a write that was committed unseen makes the next one find nothing of ours.
@@ -111,8 +164,7 @@ def _insist(write: Write) -> None:
     deadline = time.monotonic() + INSIST_SECONDS
     while True:
         try:
-            write()
-            return
+            return write()
         except (OperationalError, InterfaceError) as error:
             connection.close()
             if time.monotonic() > deadline:

@@ -34,14 +34,18 @@ RETURNING cancel_requested_at IS NOT NULL
 
 
 class LeaseKeeper:
-    """While the block runs, renews the lease and writes progress and log; says so in the context when it is lost."""
+    """Renews the lease and writes progress and log until `ended`; says so in the context when the lease is lost.
 
-    def __init__(self, context: JobContext) -> None:
+    As a context manager it does so in a thread of its own while the block runs.
+    """
+
+    def __init__(self, context: JobContext, ended: threading.Event | None = None) -> None:
         self._context = context
-        self._ended = threading.Event()
-        self._written = context.report()
+        self._ended = ended or threading.Event()
+        self._lost = False
+        self._written = Report(None, None, "", context.run.log)
         self._renewed_at = time.monotonic()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self.keep, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -53,8 +57,8 @@ class LeaseKeeper:
         self._ended.set()
         self._thread.join(2 * RENEW_SECONDS)
 
-    def _keep(self) -> None:
-        while not self._ended.is_set():
+    def keep(self) -> None:
+        while not self._lost and not self._ended.wait(LOOK_SECONDS):
             try:
                 self._keep_over_one_connection()
             except (psycopg.Error, DatabaseError, OSError) as error:
@@ -63,12 +67,14 @@ class LeaseKeeper:
 
     def _keep_over_one_connection(self) -> None:
         with psycopg.connect(conninfo(), autocommit=True) as connection:
-            while not self._ended.wait(LOOK_SECONDS):
+            while not self._lost:
                 said = self._context.report()
                 is_due = time.monotonic() - self._renewed_at >= RENEW_SECONDS
                 if (is_due or said != self._written) and not self._renew(connection, said):
+                    self._lost = True
                     self._context.lease_lost.set()
-                    self._ended.set()
+                if self._ended.wait(LOOK_SECONDS):
+                    return
 
     def _renew(self, connection: psycopg.Connection, said: Report) -> bool:
         run = self._context.run

@@ -1,28 +1,59 @@
-"""django-q2's queue in PostgreSQL, hardened: oldest first, known functions only, own canaries, entries for later."""
+"""The rows of django-q2's queue table: what is to be done, by ids only, and not before when.
+
+A payload is plain text, never a pickle: whoever can write to the table can at most ask for a declared job's run that
+exists and waits. `lock` is the moment from which an entry may be taken; taking it sets it ahead by Q_CLUSTER["retry"].
+Every new or released entry is announced (NOTIFY `jobs_queue`).
+"""
 
 from __future__ import annotations
 
-import logging
-import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import sleep
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
-from django_q.signing import SignedPackage
-from django_q.tasks import async_task
-
-logger = logging.getLogger(__name__)
 
 PERFORM = "apps.jobs.execution.perform"
 CANARY = "apps.jobs.execution.answer_canary"
-ALLOWED = frozenset({PERFORM, CANARY})
-CANARY_TIMEOUT = 10
+CANARY_PAYLOAD = "canary"
 WORKER_VARIABLE = "TRADEOPS_WORKER"
+CHANNEL = "jobs_queue"
+
+PAYLOAD = re.compile(r"run (\d{1,18}) attempt (\d{1,5}) of (\S{1,64})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One attempt of one run, with its place in the queue."""
+
+    id: int
+    run: int
+    attempt: int
+    job: str
+
+    @classmethod
+    def read(cls, entry: int, payload: str) -> Self | None:
+        """None for what is not one of ours."""
+        words = PAYLOAD.fullmatch(payload)
+        return cls(entry, int(words[1]), int(words[2]), words[3]) if words else None
+
+
+class JobQueue(ORM):
+    """Named in Q_CLUSTER["broker_class"]. `pusher` takes entries for the worker processes, where there are any."""
+
+    def __init__(self, list_key: str | None = None) -> None:
+        super().__init__(list_key or Conf.CLUSTER_NAME)
+        self.pusher: Any = None
+
+    def dequeue(self) -> list[tuple[int, str]]:
+        return list(self.pusher.next_tasks()) if self.pusher is not None else []
 
 
 def canary_key(worker: str) -> str:
@@ -30,63 +61,17 @@ def canary_key(worker: str) -> str:
     return f"canary:{worker}"[:100]
 
 
-class JobQueue(ORM):
-    """Named in Q_CLUSTER["broker_class"]."""
-
-    def dequeue(self) -> list[tuple[int, str]]:
-        keys = [self.list_key, canary_key(os.environ.get(WORKER_VARIABLE, ""))]
-        entry = self.get_connection().filter(key__in=keys, lock__lte=timezone.now()).order_by("lock", "id").first()
-        if entry is None:
-            sleep(Conf.POLL)
-            return []
-        redelivered_at = timezone.now() + timedelta(seconds=Conf.RETRY)
-        if not self.get_connection().filter(pk=entry.pk, lock=entry.lock).update(lock=redelivered_at):
-            return []
-        if not is_allowed(entry.payload):
-            logger.error("queue entry %s is not one of ours: removed, not run", entry.pk)
-            self.get_connection().filter(pk=entry.pk).delete()
-            return []
-        return [(entry.pk, entry.payload)]
-
-
-class _Later(JobQueue):
-    """Enqueues under `key`, not before a time, and remembers the entry's id."""
-
-    def __init__(self, key: str, not_before: datetime) -> None:
-        super().__init__(list_key=key)
-        self.not_before = not_before
-        self.entry = 0
-
-    def enqueue(self, task: str) -> int:
-        self.entry = self.get_connection().create(key=self.list_key, payload=task, lock=self.not_before).pk
-        return self.entry
-
-
-def is_allowed(payload: str) -> bool:
-    try:
-        package: Any = SignedPackage.loads(payload)
-    except Exception:
-        # Whatever unpickling raises: an entry that cannot be read must not stop those behind it.
-        logger.warning("unreadable queue entry", exc_info=True)
-        return False
-    return (
-        isinstance(package, dict)
-        and isinstance(package.get("func"), str)
-        and package["func"] in ALLOWED
-        and not any(package.get(option) for option in ("hook", "chain", "sync"))
-    )
-
-
-def put_run(*, run_id: int, attempt: int, timeout: int, not_before: datetime) -> int:
-    """Queue attempt `attempt` of a run; the id of the entry."""
-    broker = _Later(Conf.CLUSTER_NAME, not_before)
-    async_task(PERFORM, run_id, attempt, task_name=f"run {run_id}", timeout=timeout, save=False, broker=broker)
-    return broker.entry
+def put_run(*, run_id: int, attempt: int, job: str, not_before: datetime, entry: int | None = None) -> int:
+    """Queue attempt `attempt` of a run, in the place of the run's former `entry`; the id of the entry."""
+    payload = f"run {run_id} attempt {attempt} of {job}"
+    if entry and OrmQ.objects.filter(pk=entry).update(payload=payload, lock=not_before):
+        announce()
+        return entry
+    return int(OrmQ.objects.create(key=Conf.CLUSTER_NAME, payload=payload, lock=not_before).pk)
 
 
 def put_canary(*, worker: str) -> None:
-    broker = _Later(canary_key(worker), timezone.now())
-    async_task(CANARY, task_name="canary", timeout=CANARY_TIMEOUT, save=False, broker=broker)
+    OrmQ.objects.create(key=canary_key(worker), payload=CANARY_PAYLOAD, lock=timezone.now())
 
 
 def count_canaries(*, worker: str) -> int:
@@ -97,10 +82,8 @@ def remove_canaries(*, worker: str) -> None:
     OrmQ.objects.filter(key=canary_key(worker)).delete()
 
 
-def taken_since(lock: datetime, *, now: datetime) -> float | None:
-    """For how many seconds some worker has held an entry; None when it waits to be taken."""
-    retry = timedelta(seconds=settings.Q_CLUSTER["retry"])
-    return (now - (lock - retry)).total_seconds() if lock > now else None
+def remove(entries: Sequence[int]) -> None:
+    OrmQ.objects.filter(pk__in=entries).delete()
 
 
 def find_lock(entry: int | None) -> datetime | None:
@@ -108,6 +91,31 @@ def find_lock(entry: int | None) -> datetime | None:
     return OrmQ.objects.filter(pk=entry).values_list("lock", flat=True).first() if entry else None
 
 
-def release(entries: list[int], *, now: datetime) -> None:
+def release(entries: Sequence[int], *, now: datetime) -> None:
     """Let any worker take these entries at once."""
-    OrmQ.objects.filter(pk__in=entries, lock__gt=now).update(lock=now)
+    if OrmQ.objects.filter(pk__in=entries, lock__gt=now).update(lock=now):
+        announce()
+
+
+def release_held(*, now: datetime, after: timedelta) -> int:
+    """Release the entries that some worker took `after` ago and whose runs are due, yet not claimed."""
+    values: dict[str, Any] = {"now": now, "since": now - after, "retry": timedelta(seconds=settings.Q_CLUSTER["retry"])}
+    with connection.cursor() as cursor:
+        cursor.execute(RELEASE_HELD, values)
+        released = int(cursor.rowcount)
+    if released:
+        announce()
+    return released
+
+
+RELEASE_HELD = """
+UPDATE django_q_ormq entry SET lock = %(now)s
+  FROM jobs_jobrun run
+ WHERE run.state IN ('queued', 'waiting-retry') AND run.next_attempt_at <= %(since)s AND run.queue_entry = entry.id
+   AND entry.lock > %(now)s AND entry.lock - %(retry)s <= %(since)s
+"""
+
+
+def announce() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])

@@ -12,9 +12,14 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 from django.db import connection
+from django_q.signing import SignedPackage
 
 from apps.jobs import registry, services
 from apps.jobs.models import JobRun, WorkerHeartbeat
+from apps.jobs.queue import PERFORM, Entry
+from apps.jobs.supervision.channels import Bell
+from apps.jobs.supervision.pusher import Pusher
+from apps.jobs.supervision.seats import Seats
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
@@ -125,6 +130,38 @@ def workers(tmp_path: Path, transactional_db: None, sample_jobs: None) -> Iterat
     running = Workers(tmp_path)
     yield running
     running.stop()
+
+
+class Desk:
+    """The pusher with free worker processes, of which there are none in truth: what it would give to whom."""
+
+    def __init__(self, processes: int = 1, runs_at_once: int = 8) -> None:
+        self.seats = Seats(processes, Bell())
+        for seat in self.seats.all:
+            seat.runs_at_once = runs_at_once
+        self.pusher = Pusher(self.seats)
+
+    def take(self) -> list[Entry]:
+        return [entry for share in self.shares().values() for entry in share]
+
+    def shares(self) -> dict[int, list[Entry]]:
+        """By process; every process is free again."""
+        for seat in self.seats.all:
+            seat.offer()
+        tasks = [SignedPackage.loads(package) for _, package in self.pusher.next_tasks()]
+        runs = [task for task in tasks if task["func"] == PERFORM]
+        return {task["seat"]: [Entry(*fields) for fields in task["args"][0]] for task in runs}
+
+    def close(self) -> None:
+        self.pusher.disconnect()
+        self.seats.dispose()
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    one = Desk()
+    yield one
+    one.close()
 
 
 def ask_for(name: str) -> JobRun:

@@ -20,7 +20,7 @@ from apps.jobs.exceptions import InvalidJob, LeaseLost, UnknownJob
 from apps.jobs.lease import LeaseKeeper
 from apps.jobs.models import JobRun
 from apps.jobs.registry import Job
-from tests.jobs.conftest import ask_for
+from tests.jobs.conftest import Desk, ask_for
 from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.lib.listen import conninfo
@@ -82,8 +82,6 @@ def test_second_run_of_a_running_job_waits_in_the_queue() -> None:
     lock = queue.find_lock(second.queue_entry)
     assert lock is not None and lock > clock.now()
     services.succeed(run=running, result={}, report=JobContext(running, clock.now()).report(), now=clock.now())
-    lock = queue.find_lock(second.queue_entry)
-    assert lock is not None and lock <= clock.now()
     assert claim(second) is not None
 
 
@@ -161,10 +159,10 @@ def status(name: str) -> selectors.JobStatus:
 
 
 @pytest.mark.parametrize("runs", [1, 3])
-def test_overview_takes_three_queries(runs: int, django_assert_num_queries: Any) -> None:
+def test_overview_takes_five_queries(runs: int, django_assert_num_queries: Any) -> None:
     for name in ("sample_quick", "sample_slow", "sample_failing")[:runs]:
         ask_for(name)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):
         selectors.job_overview(now=clock.now())
 
 
@@ -180,21 +178,20 @@ def test_run_whose_queue_entry_is_gone_is_queued_again() -> None:
     run = ask_for("quick")
     OrmQ.objects.all().delete()
     assert services.requeue_forgotten(now=clock.now()) == 0
-    assert services.requeue_forgotten(now=clock.now() + timedelta(seconds=21)) == 1
+    assert services.requeue_forgotten(now=clock.now() + timedelta(seconds=6)) == 1
     assert OrmQ.objects.count() == 1
     run.refresh_from_db()
     assert claim(run) is not None
 
 
-def test_entry_that_died_in_a_workers_memory_is_released() -> None:
+def test_entry_that_died_in_a_workers_memory_is_released(desk: Desk) -> None:
     run = ask_for("quick")
-    [taken] = queue.JobQueue().dequeue()
-    assert taken[0] == run.queue_entry
-    assert queue.JobQueue().dequeue() == []
-    assert services.requeue_forgotten(now=clock.now() + timedelta(seconds=19)) == 0
-    assert services.requeue_forgotten(now=clock.now() + timedelta(seconds=21)) == 1
+    assert [entry.run for entry in desk.take()] == [run.pk]
+    assert desk.take() == []
+    assert services.requeue_forgotten(now=clock.now() + timedelta(seconds=2)) == 0
+    assert services.requeue_forgotten(now=clock.now() + timedelta(seconds=6)) == 1
     OrmQ.objects.update(lock=clock.now())
-    assert [entry for entry, _ in queue.JobQueue().dequeue()] == [run.queue_entry]
+    assert [entry.run for entry in desk.take()] == [run.pk]
 
 
 def test_entry_that_only_waits_its_turn_is_not_touched() -> None:
@@ -204,25 +201,34 @@ def test_entry_that_only_waits_its_turn_is_not_touched() -> None:
 
 
 @pytest.mark.parametrize("function", ["os.system", "apps.jobs.services.cancel_run", "subprocess.getoutput", "print"])
-def test_queue_runs_nothing_but_its_own_functions(function: str) -> None:
+def test_queue_runs_nothing_but_its_own_functions(desk: Desk, function: str) -> None:
     async_task(function, "echo")
     assert OrmQ.objects.count() == 1
-    assert queue.JobQueue().dequeue() == []
+    assert desk.take() == []
     assert OrmQ.objects.count() == 0
 
 
-def test_forged_or_broken_payload_is_removed() -> None:
-    for payload in ("rubbish", SignedPackage.dumps({"func": print}), SignedPackage.dumps(["list"])):
-        OrmQ.objects.create(key="default", payload=payload, lock=clock.now())
-        assert queue.JobQueue().dequeue() == []
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "rubbish",
+        SignedPackage.dumps({"func": print}),
+        "run 1 attempt 1 of ",
+        "run 1 attempt 1 of a b",
+        "run \u0661 attempt 1 of quick",
+        "run -1 attempt 1 of quick",
+        "run 1 attempt 1 of quick\n",
+    ],
+)
+def test_forged_or_broken_payload_is_removed_unread(desk: Desk, payload: str) -> None:
+    OrmQ.objects.create(key="default", payload=payload, lock=clock.now())
+    assert desk.take() == []
     assert OrmQ.objects.count() == 0
 
 
 def test_queue_carries_ids_only() -> None:
     run = ask_for("quick")
-    package = SignedPackage.loads(OrmQ.objects.get().payload)
-    assert (package["args"], package["kwargs"]) == ((run.pk, 1), {})
-    assert len(OrmQ.objects.get().payload) < 1000
+    assert OrmQ.objects.get().payload == f"run {run.pk} attempt 1 of sample_quick"
 
 
 def test_lease_is_renewed_with_progress_and_log_while_the_job_works() -> None:

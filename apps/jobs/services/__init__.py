@@ -1,7 +1,19 @@
 """Writing to the jobs' tables: asking for runs, working them off, schedules, and what workers say of themselves."""
 
-from apps.jobs.services.attempts import claim, end_stopped, fail, lose, succeed
+from apps.jobs.services.attempts import (
+    Claimant,
+    claim,
+    end_stopped,
+    exchange,
+    fail,
+    give_back,
+    lose,
+    next_attempt_at,
+    part,
+    succeed,
+)
 from apps.jobs.services.dispatching import dispatch_due, next_wake_up
+from apps.jobs.services.endings import Ending, Failure, Stopped, Success
 from apps.jobs.services.postponing import postpone_if_waiting
 from apps.jobs.services.recovery import (
     end_lost_runs,
@@ -21,17 +33,26 @@ from apps.jobs.services.schedules import (
 from apps.jobs.services.workers import hear_canary, register_worker, say_replaced, say_stopped, update_heartbeat
 
 __all__ = [
+    "Claimant",
+    "Ending",
+    "Failure",
+    "Stopped",
+    "Success",
     "cancel_run",
     "claim",
     "dispatch_due",
     "end_lost_runs",
-    "end_stopped",
     "end_runs_of_dead_processes",
+    "end_stopped",
     "ensure_schedules",
+    "exchange",
     "fail",
+    "give_back",
     "hear_canary",
     "lose",
+    "next_attempt_at",
     "next_wake_up",
+    "part",
     "pause_jobs",
     "postpone_if_waiting",
     "recover_from",

@@ -1,29 +1,38 @@
-"""One attempt of a run: claimed by one process, ended by the same or by whoever finds it dead."""
+"""Attempts of runs: claimed by one process, ended by the same or by whoever finds it dead.
+
+An attempt is counted and committed before its work begins, and its end is committed before anybody is told of it. A
+worker process claims several short runs together and writes their ends together. Killed at any point, it costs an
+attempt only to the run that it was working on, and to those that it had ended but not yet written: these are tried
+again. The claimed runs that it had not begun get their attempt back, as `marks` prove.
+"""
 
 from __future__ import annotations
 
-import uuid
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
-from django.db import IntegrityError, transaction
-from django.db.models import DateTimeField, ExpressionWrapper, F, Func, Value
-from django.db.models.functions import Coalesce
+from django.db import IntegrityError, connection, transaction
+from django.db.models import DateTimeField, Func
 
 from apps.jobs import queue
-from apps.jobs.choices import WAITING, RunState
+from apps.jobs.choices import RunState
 from apps.jobs.context import Report
 from apps.jobs.domain.retries import delay_before
 from apps.jobs.lease import LEASE_SECONDS
 from apps.jobs.models import JobRun
+from apps.jobs.queue import Entry
 from apps.jobs.registry import Job
-from apps.jobs.services.runs import SCOPE, STEP, enqueue
-from apps.journal import services as journal
-from apps.journal.choices import Level
-from tradeops.lib import clock
+from apps.jobs.services import attempt_journal, outcomes
+from apps.jobs.services.endings import Ending, Failure, Stopped, Success
+from apps.jobs.services.runs import enqueue
 
-# How soon a run looks again when another run of its job is still running; that one's end wakes it earlier.
-LOOK_AGAIN = timedelta(seconds=5)
+# How soon a run is tried again that found another run of its job running.
+LOOK_AGAIN = timedelta(seconds=0.5)
+CLAIM_TRIES = 3
 
 
 class ClockTimestamp(Func):
@@ -33,126 +42,188 @@ class ClockTimestamp(Func):
     output_field = DateTimeField()
 
 
-def claim(*, run_id: int, attempt: int, job: Job, worker: str, pid: int) -> JobRun | None:
-    """Take attempt `attempt` for this process, and count it before any work is done.
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """A worker process for as long as it holds the runs that it claims together."""
 
-    None when there is nothing to do: taken by another process, already ended, or another run of the job is running.
+    worker: str
+    pid: int
+    owner: str
+
+
+def exchange(*, endings: Sequence[Ending], entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
+    """Write what has ended and claim what comes next, in one transaction; the claimed runs, oldest first.
+
+    Safe to repeat with the same arguments when it is not known whether it was committed. An entry is not claimed when
+    its attempt was taken or ended elsewhere: then it is removed; or when another run of its job is running: then it is
+    due again a moment later.
     """
-    try:
-        return _claim(run_id=run_id, attempt=attempt, job=job, worker=worker, pid=pid)
-    except IntegrityError:
-        _look_again_later(run_id, timeout=job.timeout)
-        return None
+    for _ in range(CLAIM_TRIES):
+        try:
+            return _exchange(endings, entries, claimant)
+        except IntegrityError:
+            continue  # another worker has just claimed a run of one of these jobs: now that can be seen
+    _exchange(endings, (), claimant)
+    _put_aside(entries)
+    return []
 
 
 @transaction.atomic
-def _claim(*, run_id: int, attempt: int, job: Job, worker: str, pid: int) -> JobRun | None:
-    until = ExpressionWrapper(ClockTimestamp() + Value(timedelta(seconds=LEASE_SECONDS)), output_field=DateTimeField())
-    claimed = JobRun.objects.filter(
-        pk=run_id, job=job.name, state__in=WAITING, attempt=attempt - 1, max_attempts__gte=attempt
-    ).update(
-        state=RunState.RUNNING,
-        attempt=attempt,
-        lease_owner=uuid.uuid4().hex,
-        lease_until=until,
-        worker=worker,
-        worker_pid=pid,
-        started_at=Coalesce(F("started_at"), ClockTimestamp()),
-        attempt_started_at=ClockTimestamp(),
-        next_attempt_at=None,
-        progress_done=None,
-        progress_total=None,
-        progress_text="",
-        error="",
-        traceback="",
-    )
-    if not claimed:
-        return None
-    run = JobRun.objects.get(pk=run_id)
-    _record(run, f"job start: {run.job} (attempt {run.attempt} of {run.max_attempts})")
+def _exchange(endings: Sequence[Ending], entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
+    end_all(endings)
+    runs = _claim(entries, claimant)
+    if runs:
+        attempt_journal.record_start(runs[0])
+    if len(runs) < len(entries):
+        claimed = {run.pk for run in runs}
+        _put_aside([entry for entry in entries if entry.run not in claimed])
+    return runs
+
+
+CLAIM = """
+UPDATE jobs_jobrun run
+   SET state = 'running', attempt = wanted.attempt, lease_owner = %(owner)s,
+       lease_until = clock_timestamp() + make_interval(secs => %(lease)s), worker = %(worker)s, worker_pid = %(pid)s,
+       started_at = COALESCE(started_at, clock_timestamp()), attempt_started_at = clock_timestamp(),
+       next_attempt_at = NULL, progress_done = NULL, progress_total = NULL, progress_text = '',
+       error = '', traceback = ''
+  FROM unnest(%(runs)s::bigint[], %(attempts)s::int[], %(jobs)s::text[]) AS wanted (run, attempt, job)
+ WHERE run.id = wanted.run AND run.job = wanted.job AND run.max_attempts >= wanted.attempt
+   AND (run.state IN ('queued', 'waiting-retry') AND run.attempt = wanted.attempt - 1
+        AND NOT EXISTS (SELECT FROM jobs_jobrun other WHERE other.job = run.job AND other.state = 'running')
+        OR run.state = 'running' AND run.lease_owner = %(owner)s)
+RETURNING run.*
+"""
+
+
+def _claim(entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
+    if not entries:
+        return []
+    values = {
+        "owner": claimant.owner,
+        "worker": claimant.worker,
+        "pid": claimant.pid,
+        "lease": LEASE_SECONDS,
+        "runs": [entry.run for entry in entries],
+        "attempts": [entry.attempt for entry in entries],
+        "jobs": [entry.job for entry in entries],
+    }
+    return sorted(JobRun.objects.raw(CLAIM, values), key=lambda run: run.pk)
+
+
+def _put_aside(entries: Sequence[Entry]) -> None:
+    values: dict[str, Any] = {
+        "entries": [entry.id for entry in entries],
+        "runs": [entry.run for entry in entries],
+        "pause": LOOK_AGAIN,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(LATER, values)
+        cursor.execute(REMOVE_STALE, values)
+
+
+LATER = """
+UPDATE django_q_ormq entry SET lock = GREATEST(run.next_attempt_at, clock_timestamp() + %(pause)s)
+  FROM unnest(%(entries)s::bigint[], %(runs)s::bigint[]) AS mine (entry, run), jobs_jobrun run
+ WHERE entry.id = mine.entry AND run.id = mine.run AND run.queue_entry = entry.id
+   AND run.state IN ('queued', 'waiting-retry')
+"""
+
+REMOVE_STALE = """
+DELETE FROM django_q_ormq entry USING unnest(%(entries)s::bigint[], %(runs)s::bigint[]) AS mine (entry, run)
+ WHERE entry.id = mine.entry
+   AND NOT EXISTS (SELECT FROM jobs_jobrun run WHERE run.id = mine.run AND run.queue_entry = entry.id
+                    AND run.state IN ('queued', 'waiting-retry', 'running'))
+"""
+
+
+@transaction.atomic
+def end_all(endings: Sequence[Ending]) -> set[int]:
+    """The ids of the runs whose end was written. The others' leases were lost: their end is another attempt's."""
+    successes = [ending for ending in endings if isinstance(ending, Success)]
+    written = _succeed_all(successes) if successes else set()
+    for ending in endings:
+        if isinstance(ending, Failure) and _end_failed(ending) or isinstance(ending, Stopped) and _end_stopped(ending):
+            written.add(ending.run.pk)
+    return written
+
+
+SUCCEED = """
+WITH ended AS (
+    UPDATE jobs_jobrun run
+       SET state = 'succeeded', lease_owner = '', lease_until = NULL, ended_at = said.ended, result = said.result,
+           attempt_started_at = said.began,
+           started_at = CASE WHEN run.attempt = 1 THEN said.began ELSE run.started_at END,
+           progress_done = said.done, progress_total = said.total, progress_text = said.text, log = said.log
+      FROM jsonb_to_recordset(%(endings)s::jsonb) AS said (
+               run bigint, owner text, began timestamptz, ended timestamptz, result jsonb,
+               done int, total int, text text, log text)
+     WHERE run.id = said.run AND run.lease_owner = said.owner AND run.state = 'running'
+    RETURNING run.id, run.queue_entry
+), removed AS (
+    DELETE FROM django_q_ormq entry USING ended WHERE entry.id = ended.queue_entry
+)
+SELECT id FROM ended
+"""
+
+
+def _succeed_all(successes: Sequence[Success]) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(SUCCEED, {"endings": json.dumps([_as_row(success) for success in successes])})
+        written = {row[0] for row in cursor.fetchall()}
+    ended = [success for success in successes if success.run.pk in written]
+    attempt_journal.record_successes(ended)
+    outcomes.after_successes([_as_it_is_now(success) for success in ended])
+    return written
+
+
+def _as_row(success: Success) -> dict[str, Any]:
+    said = success.report
+    return {
+        "run": success.run.pk,
+        "owner": success.run.lease_owner,
+        "began": success.began_at.isoformat(),
+        "ended": success.ended_at.isoformat(),
+        "result": success.result,
+        "done": said.done,
+        "total": said.total,
+        "text": said.text,
+        "log": said.log,
+    }
+
+
+def _as_it_is_now(success: Success) -> JobRun:
+    run = success.run
+    run.state, run.result, run.ended_at = RunState.SUCCEEDED, success.result, success.ended_at
     return run
 
 
-@transaction.atomic
-def _look_again_later(run_id: int, *, timeout: int) -> None:
-    run = JobRun.objects.select_for_update().get(pk=run_id)
-    if run.state in WAITING:
-        enqueue(run, timeout=timeout, at=clock.now() + LOOK_AGAIN)
-
-
-@transaction.atomic
-def succeed(*, run: JobRun, result: dict[str, Any], report: Report, now: datetime) -> bool:
-    """False when the lease was lost meanwhile: then nothing is written, the result is another attempt's."""
-    if not _end(run, RunState.SUCCEEDED, now=now, report=report, result=result):
-        return False
-    seconds = (now - run.attempt_started_at).total_seconds() if run.attempt_started_at else 0.0
-    _record(run, f"job completed: {run.job} in {seconds:.1f} s", data={"seconds": round(seconds, 3)})
-    _wake_waiting_runs(run.job, now)
-    return True
-
-
-@transaction.atomic
-def fail(
-    *,
-    run: JobRun,
-    job: Job | None,
-    error: str,
-    now: datetime,
-    report: Report | None = None,
-    traceback: str = "",
-    expected: bool = True,
-) -> bool:
-    """End this attempt as failed: the next is queued after its delay, or the run ends. False as in `succeed`."""
-    delay = delay_before(run.attempt + 1, job.retry_delays) if job else timedelta(0)
-    return _end_attempt(run, job, error, now, report, traceback, expected, now + delay)
-
-
-@transaction.atomic
-def end_stopped(*, run: JobRun, report: Report, now: datetime) -> bool:
-    """End a run that stopped because a person asked it to. False as in `succeed`."""
-    if not _end(run, RunState.CANCELLED, now=now, report=report):
-        return False
-    by = JobRun.objects.values_list("cancel_requested_by", flat=True).get(pk=run.pk)
-    _record(run, f"job cancelled: {run.job} stopped, as {by} asked", level=Level.WARN)
-    _wake_waiting_runs(run.job, now)
-    return True
-
-
-@transaction.atomic
-def lose(*, run: JobRun, job: Job | None, error: str, now: datetime) -> bool:
-    """End an attempt whose process is gone: what is left of its attempts follows at once."""
-    return _end_attempt(run, job, error, now, None, "", True, now)
-
-
-def _end_attempt(
-    run: JobRun,
-    job: Job | None,
-    error: str,
-    now: datetime,
-    report: Report | None,
-    traceback: str,
-    expected: bool,
-    again_at: datetime,
-) -> bool:
-    final = RunState.FAILED if expected else RunState.ERRORED
+def _end_failed(failure: Failure) -> bool:
+    """Queue the next attempt after its delay, or end the run."""
+    run, job = failure.run, failure.job
+    final = RunState.FAILED if failure.expected else RunState.ERRORED
     if _is_asked_to_stop(run):
         job, final = None, RunState.CANCELLED  # whoever asked it to stop does not want it again
     retries = job is not None and run.attempt < run.max_attempts
+    values: dict[str, Any] = {"error": failure.error, "traceback": failure.traceback}
+    values |= {"next_attempt_at": failure.again_at if retries else None}
     state = RunState.WAITING_RETRY if retries else final
-    values = {"error": error, "traceback": traceback, "next_attempt_at": again_at if retries else None}
-    if not _end(run, state, now=now, report=report, **values):
+    if not _end(run, state, now=failure.ended_at, report=failure.report, **values):
         return False
-    counted = f"attempt {run.attempt} of {run.max_attempts}"
-    following = f"next attempt at {again_at:%H:%M:%S} UTC" if retries else "no attempt left"
-    _record(
-        run,
-        f"job failed: {run.job} ({counted}): {error}; {following}",
-        level=Level.WARN if retries else Level.ERROR,
-        data={"error": error, "final": not retries},
-    )
+    attempt_journal.record_failure(failure, again_at=failure.again_at if retries else None)
     if job is not None and retries:
-        enqueue(run, timeout=job.timeout, at=again_at)
-    _wake_waiting_runs(run.job, now)
+        enqueue(run, at=failure.again_at)
+    else:
+        _end_for_good(run)
+    return True
+
+
+def _end_stopped(stopped: Stopped) -> bool:
+    if not _end(stopped.run, RunState.CANCELLED, now=stopped.ended_at, report=stopped.report):
+        return False
+    by = JobRun.objects.values_list("cancel_requested_by", flat=True).get(pk=stopped.run.pk)
+    attempt_journal.record_stop(stopped, by)
+    _end_for_good(stopped.run)
     return True
 
 
@@ -173,12 +244,76 @@ def _end(run: JobRun, state: RunState, *, now: datetime, report: Report | None, 
     return bool(mine.update(state=state, lease_owner="", lease_until=None, **values))
 
 
-def _wake_waiting_runs(job: str, now: datetime) -> None:
-    """Runs of the job that found it busy need not wait for their next look."""
-    due = JobRun.objects.filter(job=job, state__in=WAITING, next_attempt_at__lte=now, queue_entry__isnull=False)
-    queue.release([entry for entry in due.values_list("queue_entry", flat=True) if entry], now=now)
+def _end_for_good(run: JobRun) -> None:
+    ended = JobRun.objects.get(pk=run.pk)
+    queue.remove([ended.queue_entry] if ended.queue_entry else [])
+    outcomes.after_final(ended)
 
 
-def _record(run: JobRun, message: str, *, level: Level = Level.INFO, data: dict[str, Any] | None = None) -> None:
-    details = {"run": run.pk, "job": run.job, "attempt": run.attempt, "max_attempts": run.max_attempts, **(data or {})}
-    journal.record(step=STEP, message=message, level=level, scope=SCOPE, data=details, actor=run.started_by)
+@transaction.atomic
+def part(
+    *, endings: Sequence[Ending], run: JobRun, began_at: datetime | None, rest: Sequence[JobRun], now: datetime
+) -> None:
+    """Of runs claimed together `run` takes longer: write what ended, its start if `began_at`, and give back `rest`."""
+    end_all(endings)
+    if began_at is not None:
+        attempt_journal.record_start(run, began_at=began_at)
+    give_back(runs=rest, now=now)
+
+
+@transaction.atomic
+def give_back(*, runs: Sequence[JobRun], now: datetime) -> None:
+    """Claimed, yet never begun: the attempt is not counted, and anybody may take it at once."""
+    entries = []
+    for run in runs:
+        mine = JobRun.objects.filter(pk=run.pk, lease_owner=run.lease_owner, state=RunState.RUNNING)
+        first = run.attempt == 1
+        values: dict[str, Any] = {"started_at": None} if first else {}
+        state = RunState.QUEUED if first else RunState.WAITING_RETRY
+        if mine.update(
+            state=state, attempt=run.attempt - 1, lease_owner="", lease_until=None, next_attempt_at=now, **values
+        ):
+            entries.append(run.queue_entry or 0)
+    queue.release(entries, now=now)
+
+
+def claim(*, run_id: int, attempt: int, job: Job, worker: str, pid: int) -> JobRun | None:
+    """Take attempt `attempt` of one run; None when there is nothing to do, as in `exchange`."""
+    entry = JobRun.objects.values_list("queue_entry", flat=True).get(pk=run_id) or 0
+    claimant = Claimant(worker=worker, pid=pid, owner=uuid4().hex)
+    runs = exchange(endings=(), entries=[Entry(entry, run_id, attempt, job.name)], claimant=claimant)
+    return runs[0] if runs else None
+
+
+def succeed(*, run: JobRun, result: dict[str, Any], report: Report, now: datetime) -> bool:
+    """False when the lease was lost meanwhile: then nothing is written, the result is another attempt's."""
+    return run.pk in end_all([Success(run, result, report, run.attempt_started_at or now, now)])
+
+
+def fail(
+    *,
+    run: JobRun,
+    job: Job | None,
+    error: str,
+    now: datetime,
+    report: Report | None = None,
+    traceback: str = "",
+    expected: bool = True,
+) -> bool:
+    """End this attempt as failed: the next is queued after its delay, or the run ends. False as in `succeed`."""
+    again_at, began_at = next_attempt_at(run=run, job=job, now=now), run.attempt_started_at or now
+    return run.pk in end_all([Failure(run, job, error, began_at, now, again_at, report, traceback, expected)])
+
+
+def next_attempt_at(*, run: JobRun, job: Job | None, now: datetime) -> datetime:
+    return now + delay_before(run.attempt + 1, job.retry_delays) if job else now
+
+
+def end_stopped(*, run: JobRun, report: Report, now: datetime) -> bool:
+    """End a run that stopped because a person asked it to. False as in `succeed`."""
+    return run.pk in end_all([Stopped(run, report, run.attempt_started_at or now, now)])
+
+
+def lose(*, run: JobRun, job: Job | None, error: str, now: datetime) -> bool:
+    """End an attempt whose process is gone: what is left of its attempts follows at once."""
+    return run.pk in end_all([Failure(run, job, error, run.attempt_started_at or now, now, now)])

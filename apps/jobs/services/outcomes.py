@@ -34,7 +34,7 @@ def after_final(run: JobRun) -> None:
 def after_successes(runs: Sequence[JobRun]) -> None:
     """`after_final` for runs that succeeded: one look tells which of their jobs have an incident to resolve."""
     wrong = incidents.open_among({incident_key(run.job) for run in runs})
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.job):  # everybody in one order: no deadlock
         if incident_key(run.job) in wrong:
             after_final(run)
 

@@ -45,7 +45,7 @@ def _postpone(run_id: int, job: Job, why: str, now: datetime) -> bool:
     first_time = not run.progress_text.startswith(PREFIX)
     run.progress_text, run.next_attempt_at = f"{PREFIX}{why}"[:200], now + LOOK_AGAIN
     run.save(update_fields=["progress_text", "next_attempt_at"])
-    enqueue(run, timeout=job.timeout, at=run.next_attempt_at)
+    enqueue(run, at=run.next_attempt_at)
     if first_time:
         message, data = f"job waiting: {run.job}: {why}", {"run": run.pk, "job": run.job}
         journal.record(step=STEP, message=message, scope=SCOPE, data=data, actor=run.started_by)

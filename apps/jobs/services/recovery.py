@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
+from django_q.models import OrmQ
 
 from apps.jobs import queue, registry
 from apps.jobs.choices import WAITING, RunState
+from apps.jobs.marks import has_begun
 from apps.jobs.models import JobRun
 from apps.jobs.registry import Job
-from apps.jobs.services.attempts import ClockTimestamp, lose
+from apps.jobs.services.attempts import ClockTimestamp, give_back, lose
 from apps.jobs.services.runs import enqueue
 
 # An entry that a worker took this long ago without claiming its run was lost with that worker's memory.
-FORGOTTEN = timedelta(seconds=20)
+FORGOTTEN = timedelta(seconds=5)
 
 
 def end_lost_runs(*, now: datetime) -> int:
@@ -41,25 +43,20 @@ def recover_from(*, worker: str, reason: str, now: datetime) -> int:
 
 def requeue_forgotten(*, now: datetime, after: timedelta = FORGOTTEN) -> int:
     """Bring waiting runs back whose queue entry is gone, or was taken and never worked off."""
-    overdue = JobRun.objects.filter(state__in=WAITING, next_attempt_at__lte=now - after)
-    return sum(_requeue(run, now, after) for run in overdue)
-
-
-def _requeue(run: JobRun, now: datetime, after: timedelta) -> bool:
-    lock = queue.find_lock(run.queue_entry)
-    job = _job_of(run)
-    if lock is None and job is not None:
-        enqueue(run, timeout=job.timeout, at=now)
-        return True
-    taken = queue.taken_since(lock, now=now) if lock else None
-    if taken is None or taken < after.total_seconds():
-        return False
-    queue.release([run.queue_entry or 0], now=now)
-    return True
+    due = JobRun.objects.filter(state__in=WAITING, next_attempt_at__lte=now - after)
+    gone = due.filter(~Exists(OrmQ.objects.filter(pk=OuterRef("queue_entry"))))
+    lost = [run for run in gone if registry.is_known(run.job)]
+    for run in lost:
+        enqueue(run, at=now)
+    return len(lost) + queue.release_held(now=now, after=after)
 
 
 def _lose_all(runs: QuerySet[JobRun], reason: str, now: datetime) -> int:
-    return sum(lose(run=run, job=_job_of(run), error=reason, now=now) for run in runs)
+    """Attempts that were claimed but never begun are not lost: those runs get them back."""
+    found = list(runs)
+    untouched = [run for run in found if not has_begun(worker=run.worker, owner=run.lease_owner, run_id=run.pk)]
+    give_back(runs=untouched, now=now)
+    return sum(lose(run=run, job=_job_of(run), error=reason, now=now) for run in found if run not in untouched)
 
 
 def _job_of(run: JobRun) -> Job | None:

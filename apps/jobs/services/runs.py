@@ -10,6 +10,7 @@ from apps.jobs import queue
 from apps.jobs.choices import WAITING, RunState
 from apps.jobs.models import JobRun
 from apps.jobs.registry import Job
+from apps.jobs.services import outcomes
 from apps.journal import services as journal
 from apps.journal.choices import Level
 
@@ -31,15 +32,17 @@ def request_run(*, job: Job, started_by: str, now: datetime, slot: datetime | No
         started_by=started_by,
         created_at=now,
     )
-    enqueue(run, timeout=job.timeout, at=now)
+    enqueue(run, at=now)
     return run
 
 
-def enqueue(run: JobRun, *, timeout: int, at: datetime) -> None:
+def enqueue(run: JobRun, *, at: datetime) -> None:
     """Give the run's next attempt its place in the queue, not before `at`."""
-    entry = queue.put_run(run_id=run.pk, attempt=run.attempt + 1, timeout=timeout, not_before=at)
-    JobRun.objects.filter(pk=run.pk).update(queue_entry=entry)
-    run.queue_entry = entry
+    former = run.queue_entry
+    entry = queue.put_run(run_id=run.pk, attempt=run.attempt + 1, job=run.job, not_before=at, entry=former)
+    if entry != former:
+        JobRun.objects.filter(pk=run.pk).update(queue_entry=entry)
+        run.queue_entry = entry
 
 
 @transaction.atomic
@@ -49,6 +52,7 @@ def cancel_run(*, run_id: int, now: datetime, actor: str) -> bool:
     if not waiting.update(state=RunState.CANCELLED, ended_at=now, next_attempt_at=None):
         return False
     run = JobRun.objects.get(pk=run_id)
+    queue.remove([run.queue_entry] if run.queue_entry else [])
     journal.record(step=STEP, message=f"job cancelled: {run.job}", scope=SCOPE, data={"run": run.pk}, actor=actor)
     return True
 
@@ -59,3 +63,4 @@ def reject_run(*, run_id: int, reason: str, now: datetime) -> None:
     waiting = JobRun.objects.filter(pk=run_id, state__in=WAITING)
     if waiting.update(state=RunState.ERRORED, error=reason, ended_at=now, next_attempt_at=None):
         journal.record(step=STEP, message=f"job failed: {reason}", level=Level.ERROR, scope=SCOPE, data={"run": run_id})
+        outcomes.after_final(JobRun.objects.get(pk=run_id))

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import connections
-from django_q.cluster import Cluster
 
 from apps.jobs.queue import WORKER_VARIABLE
 from apps.jobs.supervision.orphans import die_with_parent
+from apps.jobs.supervision.pool import JobCluster
 
 
 class Command(BaseCommand):
@@ -26,6 +26,6 @@ class Command(BaseCommand):
         os.environ[WORKER_VARIABLE] = options["worker"]
         die_with_parent(options["parent"])
         connections.close_all()
-        cluster = Cluster()
+        cluster = JobCluster()
         cluster.start()
         # The interpreter itself waits for the sentinel, and its signal handlers stay in charge.

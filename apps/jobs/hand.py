@@ -1,0 +1,62 @@
+"""The runs that a worker process holds: claimed together, worked off one after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from apps.jobs import services
+from apps.jobs.context import JobContext
+from apps.jobs.marks import Mark
+from apps.jobs.models import JobRun
+from apps.jobs.services import Ending
+from tradeops.lib import clock
+
+
+class Hand:
+    def __init__(self, runs: Sequence[JobRun], mark: Mark | None = None) -> None:
+        self.runs = list(runs)
+        self.context: JobContext | None = None
+        self.is_done = threading.Event()
+        self.was_parted = False
+        self._mark = mark
+        self._begun = 0
+        self._endings: list[Ending] = []
+        self._mutex = threading.Lock()
+
+    def begin(self) -> JobContext | None:
+        """The next run, None when none is left."""
+        with self._mutex:
+            if self._begun == len(self.runs):
+                return None
+            run = self.runs[self._begun]
+            if self._mark is not None:
+                self._mark.begin(run.pk)
+            self._begun += 1
+            self.context = JobContext(run, now=clock.now())
+            return self.context
+
+    def end(self, ending: Ending | None) -> None:
+        with self._mutex:
+            if ending is not None:
+                self._endings.append(replace(ending, start_told=self._start_is_told))
+
+    @property
+    def _start_is_told(self) -> bool:
+        """The claim tells of the first run; of another one that takes longer its parting."""
+        return self._begun == 1 or self.was_parted
+
+    def endings(self) -> list[Ending]:
+        with self._mutex:
+            return list(self._endings)
+
+    def part(self) -> None:
+        """The run at hand takes longer than thought: write what ended before it, let others take what follows it."""
+        with self._mutex:
+            if self.was_parted or self.context is None or len(self.runs) == 1:
+                return
+            began_at = None if self._start_is_told else self.context.now
+            rest = self.runs[self._begun :]
+            services.part(endings=self._endings, run=self.context.run, began_at=began_at, rest=rest, now=clock.now())
+            self.runs, self._endings, self.was_parted = self.runs[: self._begun], [], True
