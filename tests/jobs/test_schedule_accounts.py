@@ -14,6 +14,7 @@ from apps.jobs.choices import UNFINISHED, RunState
 from apps.jobs.domain.plans import Plan, following
 from apps.jobs.exceptions import InvalidSchedule
 from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
+from apps.jobs.services.dispatching import dispatch_one
 from apps.journal.models import Event, Incident
 
 DUE = datetime(2026, 1, 15, 16, 35, tzinfo=UTC)
@@ -175,6 +176,8 @@ def test_pause_holds_everything_and_the_policy_decides_afterwards(schedule: JobS
     assert services.pause_jobs(actor="ann", reason="moving house", now=DUE - HOUR)
     assert not services.pause_jobs(actor="bob", reason="again", now=DUE - HOUR)
     assert dispatch(DUE + DAY + 2 * HOUR) == [] and rows() == []
+    # A dispatcher that looked just before the pause finds it when it holds the row.
+    assert dispatch_one(schedule.pk, DUE) is None and rows() == []
     assert services.next_wake_up(now=DUE) is None
     assert services.resume_jobs(actor="ann", now=DUE + DAY + 2 * HOUR)
     assert not services.resume_jobs(actor="ann", now=DUE + DAY + 2 * HOUR)
