@@ -13,7 +13,9 @@ from apps.journal.fields import Unreadable
 from apps.journal.models import Channel, Delivery
 from apps.journal.outbound.destinations import WEBHOOK, Destination
 from apps.journal.selectors import find_destination, find_destinations
+from apps.journal.services.delivery import ARRIVED, place_key
 from apps.journal.services.events import record
+from apps.journal.services.incidents import resolve_incident
 
 SUBJECT = "TradeOps test notice"
 
@@ -24,6 +26,8 @@ def save_channel(*, channel: Channel, changed: Iterable[str], actor: str) -> Non
     what = ", ".join("address" if name == "url" else name for name in changed) or "nothing"
     message = f"notice channel {channel.name} {'changed: ' + what if channel.pk else 'added'}"
     channel.save()
+    if not channel.enabled:
+        resolve_incident(key=place_key(channel.name), detail="The channel was disabled.", actor=actor)
     record(step="Notice", message=message, level=Level.WARN, scope="journal", actor=actor)
 
 
@@ -33,6 +37,7 @@ def remove_channel(*, channel: Channel, actor: str) -> None:
     record(
         step="Notice", message=f"notice channel {channel.name} removed", level=Level.WARN, scope="journal", actor=actor
     )
+    resolve_incident(key=place_key(channel.name), detail="The channel was removed.", actor=actor)
     channel.delete()
 
 
@@ -49,6 +54,8 @@ def send_test(*, place: str, actor: str, now: datetime) -> Delivery:
     with transaction.atomic():
         outcome = f"failed: {error}" if error else "delivered"
         record(step="Notice", message=f"test notice to {place} {outcome}", scope="journal", actor=actor)
+        if not error:
+            resolve_incident(key=place_key(place), detail=ARRIVED, actor=actor, now=now)
         return Delivery.objects.create(
             channel=None if place == WEBHOOK else Channel.objects.get(name=place),
             place=place,

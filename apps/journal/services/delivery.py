@@ -6,22 +6,25 @@ import logging
 import uuid
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from apps.journal.choices import DeliveryState, Level
+from apps.journal.choices import DeliveryState, Level, Severity
 from apps.journal.domain.backoff import MOST_ATTEMPTS, delay_after
 from apps.journal.exceptions import NoticeFailed
 from apps.journal.models import Delivery
-from apps.journal.outbound.destinations import Destination
+from apps.journal.outbound.destinations import WEBHOOK, Destination
 from apps.journal.selectors import destination_of
 from apps.journal.services.escalation import escalate_due
 from apps.journal.services.events import record
+from apps.journal.services.incidents import open_incident, resolve_incident
 from apps.journal.services.notices import STEP
 from tradeops.lib import clock
 
 logger = logging.getLogger(__name__)
 
+ARRIVED = "A notice has arrived there."
 # Longer than a send can take. A process that dies while sending leaves the notice to others after this.
 LEASE = timedelta(seconds=60)
 
@@ -81,14 +84,16 @@ def _deliver(delivery: Delivery, now: datetime) -> bool:
         logger.exception("sending %s failed unexpectedly", delivery)
         _failed(delivery, NoticeFailed(f"unexpected {type(error).__name__}: see the log"), now)
         return False
-    return _end(
-        delivery,
-        state=DeliveryState.DELIVERED,
-        delivered_at=now,
-        status_code=status_code,
-        next_attempt_at=None,
-        error="",
-    )
+    return _delivered(delivery, status_code, now)
+
+
+@transaction.atomic
+def _delivered(delivery: Delivery, status_code: int | None, now: datetime) -> bool:
+    values = {"delivered_at": now, "status_code": status_code, "next_attempt_at": None, "error": ""}
+    if not _end(delivery, state=DeliveryState.DELIVERED, **values):
+        return False
+    resolve_incident(key=place_key(delivery.place), detail=ARRIVED, now=now)
+    return True
 
 
 def _send(destination: Destination | None, delivery: Delivery, now: datetime) -> int | None:
@@ -112,6 +117,30 @@ def _failed(delivery: Delivery, error: NoticeFailed, now: datetime) -> None:
         scope="journal",
         data={"delivery": delivery.pk, **({"incident": delivery.incident_id} if delivery.incident_id else {})},
     )
+    if following is None and _is_in_use(delivery):
+        _tell_the_others(delivery, error, now)
+
+
+def _is_in_use(delivery: Delivery) -> bool:
+    if delivery.place == WEBHOOK:
+        return bool(settings.SCHEDULER_WEBHOOK_URL)
+    return delivery.channel is not None and delivery.channel.enabled
+
+
+def _tell_the_others(delivery: Delivery, error: NoticeFailed, now: datetime) -> None:
+    """Who listens at one place only would take its silence for good news. Told once, until something arrives there."""
+    open_incident(
+        key=place_key(delivery.place),
+        title=f"Notices to {delivery.place} do not arrive",
+        severity=Severity.WARNING,
+        detail=f"{error}. Mend it and try: manage.py notify_test --channel '{delivery.place}'",
+        scope="journal",
+        now=now,
+    )
+
+
+def place_key(place: str) -> str:
+    return f"notices:{place}"
 
 
 def _end(delivery: Delivery, **values: object) -> bool:
