@@ -86,9 +86,12 @@ def test_dead_gateway_is_shown_as_unknown_until_it_is_back(platform: Platform, d
     try:
         expect(desk.locator("#tile-session [data-part=value]")).to_have_text("unknown", timeout=SLOW)
         expect(desk.locator("#tile-net-liquidation")).to_have_class(re.compile("is-stale"))
+        finding = desk.locator("#health li[data-severity=critical]")
+        expect(finding).to_contain_text("Critical The gateway's heartbeat is stale. Start it with", timeout=SLOW)
     finally:
         gateway.resume()
     expect(desk.locator("#tile-session [data-part=value]")).to_have_text("Ready", timeout=SLOW)
+    expect(desk.locator("#health")).not_to_contain_text("heartbeat is stale", timeout=SLOW)
 
 
 def test_stream_error_while_the_web_process_is_down_and_no_event_is_missed(platform: Platform, desk: Page) -> None:

@@ -106,7 +106,18 @@ def test_looking_costs_the_same_however_many_jobs_and_processes_there_are(well: 
         schedule(name, next_due_at=now + timedelta(hours=1))
         run(name, "succeeded", now)
         heartbeats.beat(name=name, kind=ProcessKind.WEB, host="here", pid=2, started_at=now, now=now)
-    assert queries() == before <= 8
+    assert queries() == before <= 9
+
+
+def test_second_worker_that_died_is_told_of_while_the_first_goes_on(well: None, now: datetime) -> None:
+    gone = now - timedelta(minutes=1)
+    WorkerHeartbeat.objects.create(
+        name="second", host="there", pid=2, workers=2, started_at=gone, heartbeat_at=gone, canary_at=gone
+    )
+    found = {finding.key: finding.sentence for finding in find_findings(now=now)}
+    assert found["worker"] == "workers died: second"
+    WorkerHeartbeat.objects.filter(name="second").update(stopped_at=gone)
+    assert "worker" not in {finding.key for finding in find_findings(now=now)}
 
 
 def test_clock_skew_is_measured_against_the_database(well: None, now: datetime) -> None:

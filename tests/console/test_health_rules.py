@@ -56,7 +56,7 @@ JOB = JobFacts(
 )
 
 
-def process(kind: ProcessKind, **changes: Any) -> ProcessFacts:
+def process(kind: str, **changes: Any) -> ProcessFacts:
     made = ProcessFacts(
         name=f"{kind}-1", kind=kind, host="here", is_active=True, started_at=ago(hours=3), heartbeat_at=ago(seconds=2)
     )
@@ -139,6 +139,7 @@ def test_full_disk_is_told_of_before_it_stops_the_database(free: int, expected: 
 SILENT = {"heartbeat_at": ago(seconds=16)}
 DEAD_WEB = process(ProcessKind.WEB, name="web-2", **SILENT)
 NEW_WEB = process(ProcessKind.WEB, name="web-3", started_at=ago(seconds=10))
+DEAD_WORKER = process("worker", **SILENT)
 DEAD_SENTINEL = process(ProcessKind.SENTINEL, name="sentinel-2", **SILENT)
 
 
@@ -153,6 +154,8 @@ DEAD_SENTINEL = process(ProcessKind.SENTINEL, name="sentinel-2", **SILENT)
         ((WEB, DEAD_WEB, NEW_WEB, SENTINEL), []),
         ((WEB, replace(DEAD_WEB, host="there"), NEW_WEB, SENTINEL), [("web", "warning")]),
         ((WEB, SENTINEL, DEAD_SENTINEL), [("sentinel", "warning")]),
+        ((WEB, SENTINEL, DEAD_WORKER), [("worker", "warning")]),
+        ((WEB, SENTINEL, DEAD_WORKER, process("worker", started_at=ago(seconds=9))), []),
         ((WEB, replace(SENTINEL, is_active=False)), [("sentinel", "warning")]),
     ],
 )

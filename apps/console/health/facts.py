@@ -7,13 +7,16 @@ from datetime import datetime, timedelta
 
 from apps.broker.selectors import SessionView
 from apps.jobs.selectors import WorkerState
-from apps.journal.choices import ProcessKind
+
+WORKER = "worker"
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
+    """`kind` is a ProcessKind, or WORKER for workers, which have a table of their own."""
+
     name: str
-    kind: ProcessKind
+    kind: str
     host: str
     is_active: bool
     started_at: datetime

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from apps.broker.choices import SessionState
-from apps.console.health.facts import Facts, JobFacts, ProcessFacts
+from apps.console.health.facts import WORKER, Facts, JobFacts, ProcessFacts
 from apps.console.health.findings import Finding, critical, info, warning, worst_first
 from apps.jobs.choices import UNSUCCESSFUL, RunState
 from apps.journal.choices import ProcessKind
@@ -18,7 +18,7 @@ AWAY = frozenset({SessionState.DISCONNECTED, SessionState.BROKER_LOST, SessionSt
 IMPAIRED = frozenset({SessionState.DATA_DEGRADED, SessionState.COMPETING_SESSION})
 UNREADY = frozenset({SessionState.STARTING, SessionState.RECONCILING})
 
-# Web and sentinel write every 2 to 5 seconds.
+# Web, sentinel and worker write at least every 3 seconds.
 HEARTBEAT_FRESH = timedelta(seconds=15)
 UNENDED = (RunState.RUNNING, RunState.WAITING_RETRY)
 # What usually mends itself sooner is not told of: a supervisor starts again what died, a queue proves itself.
@@ -83,9 +83,11 @@ def judge_session(facts: Facts) -> Iterator[Finding]:
 
 def judge_worker(facts: Facts) -> Iterator[Finding]:
     worker = facts.worker
+    _, dead = living_and_dead(facts, WORKER)
     if worker.is_alive:
-        return
-    if worker.workers:
+        if dead:
+            yield warning("worker", f"workers died: {names_of(dead)}", START, patience=RESTART_SECONDS)
+    elif worker.workers:
         remedy = "The worker replaces a wedged queue within a minute. If this stays, restart the worker."
         yield critical("queue", worker.reason, remedy, patience=QUEUE_START_SECONDS)
     else:
@@ -155,7 +157,7 @@ def late_since(job: JobFacts, facts: Facts) -> datetime | None:
     return min((at for at in candidates if at is not None and facts.now - at > patience), default=None)
 
 
-def living_and_dead(facts: Facts, kind: ProcessKind) -> tuple[list[ProcessFacts], list[ProcessFacts]]:
+def living_and_dead(facts: Facts, kind: str) -> tuple[list[ProcessFacts], list[ProcessFacts]]:
     """Those heard of lately, and those that fell silent without anybody taking their place on their host."""
     processes = [process for process in facts.processes if process.kind == kind]
     fresh = [process for process in processes if facts.now - process.heartbeat_at <= HEARTBEAT_FRESH]

@@ -10,14 +10,14 @@ from django.db import connection
 from django.db.models import OuterRef, Subquery
 
 from apps.broker import selectors as broker
-from apps.console.health.facts import Facts, JobFacts, ProcessFacts
+from apps.console.health.facts import WORKER, Facts, JobFacts, ProcessFacts
 from apps.console.health.findings import Finding
 from apps.console.health.rules import judge
 from apps.jobs import registry
 from apps.jobs import selectors as jobs
-from apps.jobs.models import JobRun, JobSchedule, JobsPause
+from apps.jobs.models import JobRun, JobSchedule, JobsPause, WorkerHeartbeat
 from apps.journal import selectors as journal
-from apps.journal.choices import ProcessKind
+from apps.journal.services.heartbeats import FORGET_AFTER
 from tradeops.lib import clock
 
 RUN_FIELDS = ("state", "slot", "created_at", "next_attempt_at", "started_at", "ended_at")
@@ -29,12 +29,12 @@ def find_findings(*, now: datetime) -> tuple[Finding, ...]:
 
 
 def gather_facts(*, now: datetime) -> Facts:
-    """Seven small queries, however many jobs and runs there are."""
+    """Eight small queries, however many jobs and runs there are."""
     return Facts(
         now=now,
         session=broker.session(now=now),
         worker=jobs.worker_state(now=now),
-        processes=process_facts(),
+        processes=(*process_facts(), *worker_facts(now)),
         jobs=job_facts(),
         jobs_paused_at=JobsPause.objects.filter(resumed_at=None).values_list("paused_at", flat=True).first(),
         clock_skew_seconds=clock_skew_seconds(),
@@ -46,13 +46,29 @@ def process_facts() -> tuple[ProcessFacts, ...]:
     return tuple(
         ProcessFacts(
             name=row.name,
-            kind=ProcessKind(row.kind),
+            kind=row.kind,
             host=row.host,
             is_active=row.is_active,
             started_at=row.started_at,
             heartbeat_at=row.heartbeat_at,
         )
         for row in journal.process_heartbeats()
+    )
+
+
+def worker_facts(now: datetime) -> tuple[ProcessFacts, ...]:
+    """Workers that have not stopped in order. Whoever has been silent for a day is history."""
+    rows = WorkerHeartbeat.objects.filter(stopped_at=None, heartbeat_at__gt=now - FORGET_AFTER)
+    return tuple(
+        ProcessFacts(
+            name=row.name,
+            kind=WORKER,
+            host=row.host,
+            is_active=True,
+            started_at=row.started_at,
+            heartbeat_at=row.heartbeat_at,
+        )
+        for row in rows
     )
 
 
