@@ -98,12 +98,11 @@ def test_slot_waits_while_a_run_of_the_job_has_not_ended(schedule: JobSchedule) 
     assert reason(DUE + 5 * MINUTE).startswith(f"run {run.pk} of the job had not ended; only the latest slot")
 
 
-def test_missed_slots_are_told_in_the_journal_and_open_an_incident(schedule: JobSchedule) -> None:
+def test_missed_slots_are_told_in_the_journal(schedule: JobSchedule) -> None:
     JobSchedule.objects.update(catch_up="skip")
     dispatch(DUE + DAY + 2 * HOUR)
     [event] = Event.objects.filter(message__startswith="job missed: sample_quick: 2 slots")
     assert (event.level, event.data["slots"]) == ("WARN", 2)
-    assert Incident.objects.get(resolved_at=None).key == "job:sample_quick"
 
 
 def test_very_many_missed_slots_keep_a_bounded_number_of_rows(schedule: JobSchedule) -> None:
@@ -223,6 +222,12 @@ def test_edited_times_settle_what_was_due_under_the_old_ones(schedule: JobSchedu
     assert rows() == [(DUE, RunState.QUEUED), (DUE + DAY, RunState.MISSED)]
     assert "its schedule was changed before it could run" in reason(DUE + DAY)
     assert next_due(schedule) == datetime(2026, 1, 16, 20, tzinfo=UTC)
+
+
+def test_due_time_that_the_cron_does_not_know_is_still_a_slot(schedule: JobSchedule) -> None:
+    JobSchedule.objects.update(next_due_at=DUE - 5 * MINUTE)
+    assert dispatch(DUE - MINUTE) == [DUE - 5 * MINUTE]
+    assert next_due(schedule) == DUE
 
 
 def test_row_that_lost_its_next_time_gets_it_back(schedule: JobSchedule) -> None:

@@ -21,7 +21,7 @@ MOST_RUNS_READ = 100
 
 
 def record_missed(schedule: JobSchedule, slots: Sequence[datetime], *, now: datetime, policy: str) -> None:
-    """`policy` says why the slots are not caught up."""
+    """`policy` says why the slots are not caught up. The health rules tell people of a latest slot that was missed."""
     if not slots:
         return
     then = Circumstances.around(schedule.job, slots[0], slots[-1])
@@ -30,8 +30,6 @@ def record_missed(schedule: JobSchedule, slots: Sequence[datetime], *, now: date
     latest, count = slots[-1], "a slot" if len(slots) == 1 else f"{len(slots)} slots"
     message = f"job missed: {schedule.job}: {count}, the latest {latest:%Y-%m-%d %H:%M} UTC: {reasons[latest]}"
     _journal(schedule, message, Level.WARN, {"slots": len(slots), "latest": latest.isoformat()})
-    if not then.was_paused(latest):
-        _alarm(schedule, f"Job {schedule.job} missed {count}", message, now)
 
 
 def record_skipped(schedule: JobSchedule, slot: datetime, *, now: datetime, reason: str, level: Level) -> None:
@@ -39,7 +37,10 @@ def record_skipped(schedule: JobSchedule, slot: datetime, *, now: datetime, reas
     message = f"job skipped: {schedule.job}: the slot of {slot:%Y-%m-%d %H:%M} UTC: {reason}"
     _journal(schedule, message, level, {"slot": slot.isoformat()})
     if level != Level.INFO:
-        _alarm(schedule, f"Job {schedule.job} was skipped", message, now)
+        # The job's next success resolves it.
+        title = f"Job {schedule.job} was skipped"
+        key = incident_key(schedule.job)
+        journal.open_incident(key=key, title=title, severity=Severity.WARNING, detail=message, scope=SCOPE, now=now)
 
 
 def _record(schedule: JobSchedule, state: RunState, reasons: dict[datetime, str], now: datetime) -> None:
@@ -66,12 +67,6 @@ def _journal(schedule: JobSchedule, message: str, level: Level, data: dict[str, 
     journal.record(step=STEP, message=message, level=level, scope=SCOPE, data=details, actor=SCHEDULER)
 
 
-def _alarm(schedule: JobSchedule, title: str, detail: str, now: datetime) -> None:
-    """The job's next success resolves it."""
-    key = incident_key(schedule.job)
-    journal.open_incident(key=key, title=title, severity=Severity.WARNING, detail=detail, scope=SCOPE, now=now)
-
-
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What was going on while the slots were due, read once for all of them."""
@@ -88,9 +83,6 @@ class Circumstances:
             list(WorkerHeartbeat.objects.filter(started_at__lte=last, heartbeat_at__gte=first)),
             list(JobRun.objects.filter(still_going, job=job, created_at__lt=last)[:MOST_RUNS_READ]),
         )
-
-    def was_paused(self, slot: datetime) -> bool:
-        return self.pause is not None and self.pause.covers(slot)
 
     def why_not_in_time(self, slot: datetime, now: datetime) -> str:
         if self.pause is not None and self.pause.covers(slot):
