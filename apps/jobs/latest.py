@@ -16,7 +16,7 @@ SELECT latest.* FROM unnest(%s::text[]) AS wanted (name), LATERAL (
            progress_text, left(error, 400) AS error, started_by, created_at, started_at, attempt_started_at, ended_at,
            cancel_requested_at, CASE WHEN pg_column_size(result) < 4000 THEN result END AS result
       FROM jobs_jobrun WHERE job = wanted.name AND state <> ALL(%s::text[])
-     ORDER BY created_at DESC, id DESC LIMIT %s
+     ORDER BY created_at DESC NULLS LAST, id DESC NULLS LAST LIMIT %s
 ) latest
 """
 

@@ -142,7 +142,13 @@ class JobRun(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["job", "-created_at"], name="jobs_run_by_job"),
+            # Nulls last, so that no query over all jobs can take the index of the newest runs for one job's.
+            models.Index(
+                "job",
+                models.F("created_at").desc(nulls_last=True),
+                models.F("id").desc(nulls_last=True),
+                name="jobs_run_of_job",
+            ),
             models.Index(fields=["job", "-ended_at"], name="jobs_run_success", condition=models.Q(state="succeeded")),
             models.Index(fields=["state"], name="jobs_run_unfinished", condition=models.Q(state__in=UNFINISHED)),
             models.Index(fields=["-created_at", "-id"], name="jobs_run_newest"),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import OuterRef, Subquery
+from django.db.models import F, OuterRef, Subquery
 
 from apps.broker import selectors as broker
 from apps.console.health.facts import WORKER, Facts, JobFacts, ProcessFacts
@@ -74,7 +74,9 @@ def worker_facts(now: datetime) -> tuple[ProcessFacts, ...]:
 
 def job_facts() -> tuple[JobFacts, ...]:
     """Of the jobs that are declared and have their schedule. Two queries, each newest run found by its index."""
-    newest = JobRun.objects.filter(job=OuterRef("job")).order_by("-created_at", "-id").values("pk")[:1]
+    # In the order of the index that serves one job: by another's, a job that never ran would cost a look at every run.
+    latest_first = (F("created_at").desc(nulls_last=True), F("id").desc(nulls_last=True))
+    newest = JobRun.objects.filter(job=OuterRef("job")).order_by(*latest_first).values("pk")[:1]
     schedules = [row for row in JobSchedule.objects.annotate(newest_run=Subquery(newest)) if registry.is_known(row.job)]
     wanted = [row.newest_run for row in schedules if row.newest_run]
     runs = {run.job: run for run in JobRun.objects.filter(pk__in=wanted).only("job", *RUN_FIELDS)}

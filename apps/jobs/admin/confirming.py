@@ -36,7 +36,12 @@ class Question:
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(max_length=300, strip=True, label="Why", help_text="Kept in the journal with your name.")
+    reason = forms.CharField(
+        max_length=300,
+        label="Why",
+        help_text="Kept in the journal with your name.",
+        error_messages={"required": "Say why in a few words."},
+    )
 
     def __init__(self, *args: Any, needs_reason: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -50,6 +50,8 @@ class JobRunAdmin(ReadOnlyAdmin):
     change_list_template = "admin/jobs/run_list.html"
     list_display = ("number", "job", "state_tag", "attempts", "progress", "slot", "created_at", "took", "started_by")
     list_display_links = ("number",)
+    # By anything else a million rows would have to be sorted first.
+    sortable_by = ("number", "created_at")
     list_filter = ("state", JobFilter, "created_at")
     search_fields = ("id",)
     search_help_text = "A run's number, part of a job's name, or words of an error"
