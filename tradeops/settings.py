@@ -137,6 +137,9 @@ else:
 
 # django-q2 runs the jobs; TradeOps keeps its own truth about them (docs/architecture.md).
 JOB_TIMEOUT_SECONDS = 240
+# How often a job is tried in all, and the pause before its second attempt; the pauses double from there.
+MAX_RETRIES = env.integer("MAX_RETRIES", 3, low=1, high=10)
+RETRY_BASE_DELAY = env.integer("RETRY_BASE_DELAY", 60, low=1, high=3600)
 Q_CLUSTER: dict[str, Any] = {
     "name": "default",
     "orm": "default",

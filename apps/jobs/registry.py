@@ -11,6 +11,7 @@ from django.conf import settings
 from apps.jobs.choices import CatchUp
 from apps.jobs.context import JobContext
 from apps.jobs.domain import plans
+from apps.jobs.domain.retries import doubling_delays
 from apps.jobs.exceptions import InvalidJob, UnknownJob
 
 JobFunction = Callable[[JobContext], dict[str, Any]]
@@ -59,8 +60,8 @@ def job(
     name: str,
     title: str,
     aliases: Iterable[str] = (),
-    attempts: int = 3,
-    retry_delays: tuple[int, ...] = (0, 60, 120),
+    attempts: int | None = None,
+    retry_delays: tuple[int, ...] | None = None,
     timeout: int | None = None,
     cron: str = "",
     time_zone: str = "UTC",
@@ -73,7 +74,10 @@ def job(
     waits_for: Waits | None = None,
     wait_limit: int = 2 * 3600,
 ) -> Callable[[JobFunction], JobFunction]:
-    """Declare a function of a `tasks.py` as a job. Its schedule is only the default: operators edit the row."""
+    """Declare a function of a `tasks.py` as a job. Its schedule is only the default: operators edit the row.
+
+    Attempts and the delays before them are MAX_RETRIES and RETRY_BASE_DELAY where the job does not say.
+    """
 
     def declare(function: JobFunction) -> JobFunction:
         register(
@@ -82,8 +86,8 @@ def job(
                 title=title,
                 function=function,
                 aliases=tuple(aliases),
-                attempts=attempts,
-                retry_delays=retry_delays,
+                attempts=attempts or settings.MAX_RETRIES,
+                retry_delays=retry_delays or doubling_delays(settings.MAX_RETRIES, settings.RETRY_BASE_DELAY),
                 timeout=timeout or settings.JOB_TIMEOUT_SECONDS,
                 cron=cron,
                 time_zone=time_zone,

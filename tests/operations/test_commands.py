@@ -11,13 +11,18 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
+from pytest_django.fixtures import Settings
 
 from apps.console.management.commands import web
 from apps.console.selftest import maths, pages, report
 from apps.console.selftest.pages import policy_problems
+from apps.jobs import registry
+from apps.jobs.domain.retries import doubling_delays
 from apps.jobs.management.commands import worker
 from apps.jobs.supervision.supervisor import Supervisor
+from manage import with_underscores
 from tradeops.management.commands import dashboard, scheduler
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,6 +64,7 @@ def test_dashboard_serves_the_web_pages_and_names_a_taken_port() -> None:
 
 
 @pytest.mark.mission(1)
+@pytest.mark.mission(32)
 def test_selftest_fails_without_a_platform_and_says_how_to_start_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         closed = str(holder.getsockname()[1])
@@ -81,9 +87,9 @@ def test_selftest_finds_wrong_maths(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.mission(1)
-def test_selftest_makes_the_page_itself_where_no_web_runs(db: None, settings: pytest.FixtureRequest) -> None:
+def test_selftest_makes_the_page_itself_where_no_web_runs(db: None, settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
-        settings.WEB_PORT = holder.getsockname()[1]  # type: ignore[attr-defined]
+        settings.WEB_PORT = holder.getsockname()[1]
     verdicts = {check.name: check.verdict for check in pages.try_pages()}
     assert verdicts.pop("web") == "warn"
     assert set(verdicts.values()) == {"ok"} and "content policy" in verdicts
@@ -123,7 +129,13 @@ def test_trial_that_breaks_is_a_failure_and_stops_no_other(monkeypatch: pytest.M
 @pytest.mark.mission(34)
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("WEB_PORT", "eighty"), ("HEALTH_PORT", "99999"), ("WORKER_PROCESSES", "0"), ("LOG_LEVEL", "LOUD")],
+    [
+        ("WEB_PORT", "eighty"),
+        ("HEALTH_PORT", "99999"),
+        ("WORKER_PROCESSES", "0"),
+        ("LOG_LEVEL", "LOUD"),
+        ("MAX_RETRIES", "0"),
+    ],
 )
 def test_scheduler_with_a_wrong_setting_names_the_key(key: str, value: str) -> None:
     refused = manage("scheduler", **{key: value})
@@ -132,12 +144,34 @@ def test_scheduler_with_a_wrong_setting_names_the_key(key: str, value: str) -> N
     assert "Traceback" not in refused.stderr
 
 
+def settings_with(**environment: str) -> str:
+    """What the settings make of an environment, without the rest of Django."""
+    names = "s.WEB_PORT, s.MAX_RETRIES, s.RETRY_BASE_DELAY, s.LOG_DIR, s.LOG_FILE"
+    code = f"from tradeops import settings as s; print({names})"
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "TRADEOPS_VAR": "/tmp/var", **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return shown.stdout.strip()
+
+
 @pytest.mark.mission(38)
-def test_health_port_is_another_name_of_the_web_port() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = holder.getsockname()[1]
-        assert f"127.0.0.1:{port}" in manage("dashboard", HEALTH_PORT=str(port)).stderr
-        assert f"127.0.0.1:{port}" in manage("dashboard", HEALTH_PORT="1", WEB_PORT=str(port)).stderr
+def test_known_keys_have_their_defaults_and_can_be_changed() -> None:
+    assert settings_with() == "8000 3 60 /tmp/var/logs /tmp/var/logs/app.log"
+    changed = {"HEALTH_PORT": "8080", "MAX_RETRIES": "5", "RETRY_BASE_DELAY": "10"}
+    assert settings_with(**changed, LOG_DIR="/tmp/l", LOG_FILE="/tmp/m.log") == "8080 5 10 /tmp/l /tmp/m.log"
+    assert settings_with(HEALTH_PORT="8080", WEB_PORT="9000").startswith("9000 "), "the present name wins"
+
+
+@pytest.mark.mission(38)
+def test_jobs_take_their_attempts_and_delays_from_the_settings() -> None:
+    assert registry.find("snapshot").attempts == settings.MAX_RETRIES
+    assert registry.find("snapshot").retry_delays == (0, 60, 120)
+    assert doubling_delays(5, 10) == (0, 10, 20, 40, 80)
 
 
 @pytest.mark.parametrize("name", ["scheduler", "dashboard", "selftest", "logs", "schedule_recipes"])
@@ -149,5 +183,5 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 
 
 def test_commands_are_found_with_hyphens_too() -> None:
-    shown = manage("run-job", "--help")
-    assert shown.returncode == 0 and "run_job" in shown.stdout
+    assert with_underscores(["manage.py", "run-job", "daily-name"]) == ["manage.py", "run_job", "daily-name"]
+    assert with_underscores(["manage.py", "--help-me"]) == ["manage.py", "--help-me"]

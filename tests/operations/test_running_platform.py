@@ -42,6 +42,7 @@ def checks_of(platform: Platform, command: str) -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.mission(1)
+@pytest.mark.mission(32)
 def test_selftest_passes_on_a_running_platform(platform: Platform) -> None:
     done = platform.manage("selftest")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -87,11 +88,13 @@ def test_logs_command_lists_and_shows(platform: Platform) -> None:
 @pytest.mark.mission(63)
 @pytest.mark.mission(64)
 @pytest.mark.mission(65)
-def test_doctor_counts_snapshots_schedules_and_bytes(platform: Platform) -> None:
+@pytest.mark.mission(66)
+def test_doctor_sees_the_worker_and_counts_snapshots_schedules_and_bytes(platform: Platform) -> None:
     checks = checks_of(platform, "doctor")
     assert checks["snapshots"]["verdict"] == checks["schedules"]["verdict"] == "ok"
     assert "1 portfolio snapshot in the last 24 h" in checks["snapshots"]["detail"]
     assert "daily_snapshot" in checks["schedules"]["detail"]
+    assert checks["worker"]["verdict"] == checks["job daily_snapshot"]["verdict"] == "ok"
     assert float(checks["database size"]["detail"].split()[0]) > 5
 
 
