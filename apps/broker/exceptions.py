@@ -7,6 +7,8 @@ TradeOpsError
     │   └── ClientIdInUseError
     ├── AnswerError           the broker refused to answer this question
     │   └── PacingError       the broker would refuse it now; later it may not
+    ├── TurnDroppedError      it waited behind cancels that could not wait; ask again
+    ├── FencedError           this gateway may not send: another has taken over, or the mode guard refuses
     ├── SecondGatewayError    another gateway runs against this database
     ├── UnlockError           a person must mend the request to unlock or lock live trading
     └── OrderError            the ledger refuses what was asked of an order
@@ -44,6 +46,14 @@ class AnswerError(BrokerError):
 
 
 class PacingError(AnswerError):
+    pass
+
+
+class TurnDroppedError(BrokerError):
+    pass
+
+
+class FencedError(BrokerError):
     pass
 
 

@@ -22,6 +22,7 @@ MESSAGE_LENGTH = 500
 @transaction.atomic
 def move(
     order_id: UUID,
+    /,
     *,
     before: Iterable[OrderState],
     after: OrderState,

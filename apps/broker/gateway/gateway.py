@@ -30,6 +30,8 @@ from apps.broker.gateway.lines import Lines, budget_for
 from apps.broker.gateway.link import Link
 from apps.broker.gateway.live_reads import LiveReads
 from apps.broker.gateway.lock import GatewayLock
+from apps.broker.gateway.orders import orders
+from apps.broker.gateway.orders.orders import Orders
 from apps.broker.gateway.pacing import Pacer
 from apps.broker.gateway.picture import Picture
 from apps.broker.gateway.position_prices import PositionPrices
@@ -92,6 +94,16 @@ class Gateway:
         self.equity = EquitySampler(self.synchroniser, self.keeper, self.writer)
         self._decode_errors = library.take_over_logging()
         self._lock = GatewayLock()
+        self.orders = Orders(
+            config,
+            live_ports,
+            link=self.trading,
+            pacer=self.pacer,
+            keeper=self.keeper,
+            synchroniser=self.synchroniser,
+            writer=self.writer,
+            lock=self._lock,
+        )
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -134,6 +146,7 @@ class Gateway:
             self.competition.run(),
             self.desk.run(),
             self.equity.run(),
+            *self.orders.work(),
             self._listen(),
         ]
 
@@ -163,12 +176,14 @@ class Gateway:
         await crossing.in_database(connections.close_all)
 
     async def _listen(self) -> None:
-        async for heard in listen.listen([REQUESTS, UNLOCKS]):
+        async for heard in listen.listen([REQUESTS, UNLOCKS, *orders.CHANNELS]):
             channel = heard.channel if isinstance(heard, listen.Notification) else ""
-            if channel != UNLOCKS:
+            if channel in (REQUESTS, ""):
                 self.desk.wake()
-            if channel != REQUESTS:
+            if channel in (UNLOCKS, ""):
                 self.guard.recheck()
+            if channel in (*orders.CHANNELS, ""):
+                self.orders.hear(channel)
 
     # links
 
@@ -194,12 +209,14 @@ class Gateway:
             lambda: self.writer.changes, self.writer.on_change, self.synchroniser.look_soon, self.prices.value
         )
         library.set_tap(ib, picture)
+        self.orders.on_connected(ib)
         self.keeper.tell(LinkUp(LinkName.TRADING))
         self.data.hurry()
         self.synchroniser.begin(picture, chosen_account(self.config.account, accounts))
 
     def _on_trading_down(self, reason: str) -> None:
         self.synchroniser.end()
+        self.orders.on_down()
         self.keeper.tell(LinkDown(LinkName.TRADING, reason, clock.now()))
 
     def _on_data_connected(self, ib: IB) -> None:
@@ -218,8 +235,9 @@ class Gateway:
             self.synchroniser.resynchronise()
         elif meaning is Meaning.COMPETING_SESSION:
             self.competition.on_message(None)
-        elif request_id > 0 and picture is not None:
+        elif 0 < request_id < library.FIRST_REQUEST_ID and picture is not None:
             picture.on_order_error(self.config.client_id, request_id, f"{text} (IBKR {code})")
+            self.orders.on_message(request_id, code, text)
 
     def _on_data_message(self, request_id: int, code: int, text: str) -> None:
         """Both links hear of 1100 and its end; the trading link's word counts."""

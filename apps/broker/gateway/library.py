@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 TIME_ZONE = "US/Eastern"
 NAN = float("nan")
 UTC_SECONDS = 2
+FIRST_REQUEST_ID = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class TappedWrapper(Wrapper):
         self.tap: Tap | None = None
         self.failures = 0
         self.summary_request = 0
+        self.next_order_id = 1
         super().__init__(ib, defaults=defaults)
 
     def openOrder(self, orderId: int, contract: Contract, order: Order, orderState: OrderState) -> None:
@@ -170,6 +172,21 @@ def set_tap(ib: IB, tap: Tap) -> None:
 
 def failures(ib: IB) -> int:
     return ib.wrapper.failures if isinstance(ib.wrapper, TappedWrapper) else 0
+
+
+def separate_request_ids(ib: IB) -> None:
+    """Requests and orders share one counter and one field in error messages: keep their numbers apart.
+
+    Call it once, right after the login.
+    """
+    if isinstance(ib.wrapper, TappedWrapper):
+        ib.wrapper.next_order_id = ib.client._reqIdSeq
+    ib.client.updateReqId(FIRST_REQUEST_ID)
+
+
+def next_order_id(ib: IB) -> int:
+    """What the broker proposed at the login."""
+    return ib.wrapper.next_order_id if isinstance(ib.wrapper, TappedWrapper) else ib.client._reqIdSeq
 
 
 def forget_question(ib: IB, kind: str) -> None:

@@ -12,7 +12,7 @@ from ib_async import IB, Contract, Ticker
 
 from apps.broker.choices import Priority
 from apps.broker.domain.codes import Meaning, rule_for
-from apps.broker.exceptions import NotConnectedError
+from apps.broker.exceptions import NotConnectedError, TurnDroppedError
 from apps.broker.gateway.library import cancel_subscription, forget_ticker, subscribe
 from apps.broker.gateway.link import Link
 
@@ -125,11 +125,20 @@ class Lines:
             line = await self._closing.get()
             try:
                 if line.ib is self._link.ib and line.is_known_to_broker:
-                    await self._link.send(Priority.HISTORY, partial(cancel_subscription, request_id=line.request_id))
+                    await self._send_cancel(line)
             except NotConnectedError:
                 pass
             finally:
                 self._give_back()
+
+    async def _send_cancel(self, line: Line) -> None:
+        while True:
+            try:
+                message = partial(cancel_subscription, request_id=line.request_id)
+                return await self._link.send(Priority.HISTORY, message)
+            except TurnDroppedError:
+                # An emptied queue does not give the line back.
+                continue
 
     def on_connected(self) -> None:
         """A new connection knows of no subscription and delivers live data."""

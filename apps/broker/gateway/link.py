@@ -14,7 +14,7 @@ from ib_async.wrapper import RequestError
 
 from apps.broker.choices import Priority
 from apps.broker.domain.session import LinkName
-from apps.broker.exceptions import AnswerError, BrokerError, LoginError, NotConnectedError
+from apps.broker.exceptions import AnswerError, BrokerError, LoginError, NotConnectedError, TurnDroppedError
 from apps.broker.gateway.backoff import Backoff
 from apps.broker.gateway.library import end_question, forget_question, new_ib
 from apps.broker.gateway.login_errors import explain
@@ -172,6 +172,9 @@ class Link:
             try:
                 await self.ask(Priority.ORDER, "currentTime", lambda ib: ib.reqCurrentTimeAsync(), timeout=BEAT_TIMEOUT)
                 failures = 0
+            except TurnDroppedError:
+                # A kill emptied the queue: that says nothing of the other side.
+                continue
             except BrokerError as error:
                 failures += 1
                 if failures >= FAILURES_ALLOWED:

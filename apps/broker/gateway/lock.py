@@ -44,6 +44,11 @@ class GatewayLock:
             raise
         self._connection = connection
 
+    @property
+    def pid(self) -> int | None:
+        """The database session that holds the lock; None while it is not held."""
+        return None if self._connection is None else self._connection.info.backend_pid
+
     async def hold(self) -> None:
         """Watch the lock for ever; take it again after the database was away.
 

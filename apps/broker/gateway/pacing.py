@@ -10,9 +10,11 @@ import heapq
 import itertools
 
 from apps.broker.choices import Priority
+from apps.broker.exceptions import TurnDroppedError
 
 # IB allows 50 messages a second; the rest is for what the library sends by itself at a login.
 MESSAGES_PER_SECOND = 48.0
+KEPT = frozenset({Priority.CANCEL, Priority.RECONCILE})
 
 
 class Pacer:
@@ -37,11 +39,14 @@ class Pacer:
     def depth(self) -> int:
         return sum(not future.done() for _, _, future in self._waiting)
 
-    def clear(self, *, except_priority: Priority = Priority.CANCEL) -> int:
-        """Drop whoever waits with a lower urgency: their `turn` is cancelled. Returns how many."""
-        dropped = [future for priority, _, future in self._waiting if priority > except_priority and not future.done()]
+    def clear(self) -> int:
+        """Drop the orders and questions for data that wait: their `turn` raises TurnDroppedError. Returns how many.
+
+        Reading what the broker shows stays: it never goes before a cancel, and a kill is verified by it.
+        """
+        dropped = [future for priority, _, future in self._waiting if priority not in KEPT and not future.done()]
         for future in dropped:
-            future.cancel()
+            future.set_exception(TurnDroppedError("dropped from the queue, so that cancels go first; ask again"))
         return len(dropped)
 
     def _release(self) -> None:

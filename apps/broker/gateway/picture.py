@@ -96,16 +96,20 @@ class Picture:
             as_of=clock.now(),
             accounts=accounts,
             positions={row.key: self._with_prices(row) for row in self.held()},
-            open_orders={
-                perm_id: replace(row, is_open=True) if row.status == "Inactive" else row
-                for perm_id, row in self.orders.since(since).items()
-                if row.is_open or (row.status == "Inactive" and self._listed[perm_id] > since)
-            },
+            open_orders=self.open_orders(since),
             completed=self.completed.since(since) | {k: v for k, v in self.orders.since(0).items() if not v.is_open},
             executions=self.executions.since(0),
             commissions=self.commissions.since(0),
             values=self.values.since(since),
         )
+
+    def open_orders(self, since: int) -> dict[int, OrderRow]:
+        """Those said to be open since then. One held back says Inactive, as a refused one does, but is listed."""
+        return {
+            perm_id: replace(row, is_open=True) if row.status == "Inactive" else row
+            for perm_id, row in self.orders.since(since).items()
+            if row.is_open or (row.status == "Inactive" and self._listed.get(perm_id, 0) > since)
+        }
 
     def held(self) -> list[PositionRow]:
         """Open positions: a list that does not name one has closed it."""
@@ -160,6 +164,9 @@ class Picture:
         row = self.orders.get(order.perm_id)
         if row is not None:
             self._put_order(_progressed(row, progress))
+            if progress.status == "Inactive":
+                # Refused, or only held back: the lists tell which.
+                self._on_unexplained()
         elif progress.status in translate.DONE:
             # A refused order is never shown as open: only the completed orders tell what it was.
             self._on_unexplained()

@@ -115,6 +115,7 @@ class OrderRow:
     parent_perm_id: int | None
     reason: str
     as_of: datetime
+    trailing_percent: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

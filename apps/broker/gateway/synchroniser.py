@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from apps.broker.choices import Priority
 from apps.broker.domain.session import SyncEnded
 from apps.broker.exceptions import BrokerError, NotConnectedError
 from apps.broker.gateway.backoff import Backoff
+from apps.broker.gateway.changes import Snapshot
 from apps.broker.gateway.library import account_updates_question
 from apps.broker.gateway.link import Link
 from apps.broker.gateway.picture import Picture
@@ -24,6 +26,15 @@ from apps.broker.gateway.writer import MirrorWriter
 from tradeops.lib import clock, crossing
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A complete answer of the broker: all of it was asked after `begun_at`."""
+
+    begun_at: datetime
+    snapshot: Snapshot
+
 
 ANSWER_SECONDS = 10.0
 # Orders entered by hand in TWS are announced to nobody.
@@ -37,6 +48,7 @@ class Synchroniser:
 
     def __init__(self, link: Link, writer: MirrorWriter, keeper: SessionKeeper) -> None:
         self.picture: Picture | None = None
+        self.on_look: Callable[[Look], None] | None = None
         self.synchronised_at: datetime | None = None
         self._link = link
         self._writer = writer
@@ -95,9 +107,9 @@ class Synchroniser:
 
     async def _attempt(self, *, full: bool) -> str:
         """One try; the reason if it failed. The tables change only after every answer was complete."""
-        picture = self.picture
+        picture, look = self.picture, None
         try:
-            await self.synchronise(full=full)
+            look = await self.synchronise(full=full)
             problem = ""
         except BrokerError as error:
             problem = f"The broker's picture is incomplete: {error}"
@@ -110,15 +122,17 @@ class Synchroniser:
             logger.warning("synchronisation failed: %s", problem)
         if full:
             self._keeper.tell(SyncEnded(problem))
+        if look is not None and self.on_look is not None and self._keeper.facts.broker_reachable:
+            self.on_look(look)
         return problem
 
-    async def synchronise(self, *, full: bool) -> None:
+    async def synchronise(self, *, full: bool) -> Look:
         """Raises BrokerError or DatabaseError with nothing changed."""
         picture = self.picture
         if picture is None:
             raise NotConnectedError("The trading link is not connected.")
         await self._count_epoch()
-        since = picture.sequence
+        since, begun_at = picture.sequence, clock.now()
         ib = self._link.connection()
         accounts = tuple(ib.managedAccounts())
         questions = [
@@ -133,11 +147,18 @@ class Synchroniser:
         await self._ask("", lambda ib: ib.reqExecutionsAsync())
         if picture is not self.picture:
             raise NotConnectedError("The trading link was lost meanwhile.")
-        await self._writer.store_snapshot(lambda: picture.snapshot(since, accounts))
+        taken: list[Snapshot] = []
+
+        def take() -> Snapshot:
+            taken.append(picture.snapshot(since, accounts))
+            return taken[0]
+
+        await self._writer.store_snapshot(take)
         self.synchronised_at = clock.now()
         picture.is_complete = True
         if full:
             await self._subscribe_pnl(accounts)
+        return Look(begun_at, taken[0])
 
     async def _count_epoch(self) -> None:
         if self._epoch_connection != self._link.connections:

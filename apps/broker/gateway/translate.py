@@ -121,6 +121,7 @@ def order(order_id: int, contract: Contract, source: Order, status: str, now: da
         parent_perm_id=None,
         reason="",
         as_of=now,
+        trailing_percent=stated_price(source.trailingPercent),
     )
 
 

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
+from apps.broker import following
 from apps.broker.gateway import tables
 from apps.broker.gateway.backoff import Backoff
 from apps.broker.gateway.changes import Changes, Snapshot
@@ -17,6 +18,19 @@ logger = logging.getLogger(__name__)
 
 COALESCE_SECONDS = 0.1
 AWAY = (OperationalError, InterfaceError)
+
+
+@transaction.atomic
+def write_changes(changes: Changes, epoch: int) -> None:
+    tables.write_changes(changes, epoch)
+    following.follow(changes)
+
+
+@transaction.atomic
+def write_snapshot(snapshot: Snapshot, waiting: Changes, epoch: int) -> None:
+    tables.write_snapshot(snapshot, waiting, epoch)
+    following.follow(waiting)
+    following.follow(snapshot)
 
 
 class MirrorWriter:
@@ -62,7 +76,7 @@ class MirrorWriter:
             if not taken:
                 return
             try:
-                await self._store(taken, lambda: tables.write_changes(taken, self.epoch))
+                await self._store(taken, lambda: write_changes(taken, self.epoch))
             except DatabaseError as error:
                 if isinstance(error, AWAY):
                     raise
@@ -76,7 +90,7 @@ class MirrorWriter:
         async with self._lock:
             taken = self._take()
             snapshot = take()
-            await self._store(taken, lambda: tables.write_snapshot(snapshot, taken, self.epoch))
+            await self._store(taken, lambda: write_snapshot(snapshot, taken, self.epoch))
 
     async def _coalesce(self) -> None:
         try:
@@ -94,7 +108,7 @@ class MirrorWriter:
         """One row that the database refuses must not take the others along."""
         for piece in taken.pieces():
             try:
-                await self._store(piece, lambda piece=piece: tables.write_changes(piece, self.epoch))  # type: ignore[misc]
+                await self._store(piece, lambda piece=piece: write_changes(piece, self.epoch))  # type: ignore[misc]
             except DatabaseError as error:
                 if isinstance(error, AWAY):
                     raise

@@ -1,0 +1,74 @@
+"""Sends modifications: as careful as with a new order, for the new terms may be more than the old."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+from django.db import DatabaseError
+from ib_async import IB
+
+from apps.broker.choices import Priority
+from apps.broker.exceptions import FencedError, TurnDroppedError
+from apps.broker.gateway.link import Link
+from apps.broker.gateway.orders import modifications
+from apps.broker.gateway.orders.claims import Claimed
+from apps.broker.gateway.orders.fence import Identity
+from apps.broker.gateway.orders.stops import Stops
+from apps.broker.gateway.pacing import Pacer
+from tradeops.lib import crossing
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+
+
+class Modifier:
+    """`may_send` is asked right before a message leaves, with the connection that it was claimed for."""
+
+    def __init__(
+        self,
+        link: Link,
+        pacer: Pacer,
+        known: Stops,
+        identity: Callable[[], Identity | None],
+        may_send: Callable[[IB | None, int], bool],
+    ) -> None:
+        self._link = link
+        self._pacer = pacer
+        self._stops = known
+        self._identity = identity
+        self._may_send = may_send
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            self._wake.clear()
+            with contextlib.suppress(DatabaseError, FencedError):
+                # The submitter tells of both.
+                await self._round()
+
+    async def _round(self) -> None:
+        identity, ib, connection = self._identity(), self._link.ib, self._link.connections
+        if identity is None or not self._may_send(ib, connection):
+            return
+        for item in await crossing.in_database(modifications.take, identity, self._stops.objection):
+            if not await self._send(item, ib, connection) and item.subject.id is not None:
+                await crossing.in_database(modifications.put_back, [item.subject.id])
+
+    async def _send(self, item: Claimed, ib: IB | None, connection: int) -> bool:
+        try:
+            await self._pacer.turn(Priority.ORDER)
+        except TurnDroppedError:
+            return False
+        if ib is None or not self._may_send(ib, connection) or self._stops.objection(item.subject):
+            return False
+        ib.client.placeOrder(item.order.orderId, item.contract, item.order)
+        return True
