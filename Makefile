@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: run test lint types unit browser bench lock clean
+.PHONY: run test lint types unit browser bench quarter lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python manage.py up $(ARGS)
@@ -41,6 +41,10 @@ browser: .venv/test.stamp
 
 bench: .venv/test.stamp
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+# Three months of all schedules against the simulated market, in some minutes; prints what became of every slot.
+quarter: .venv/test.stamp
+	@WHOLE_QUARTER=1 $(BIN)/python -m pytest tests/quarter -q -s $(ARGS)
 
 lock:
 	@$(LOCK) -o requirements.txt requirements.in
