@@ -23,7 +23,7 @@ from apps.reports.selectors.accounts import find_account
 )
 def weekly_report(context: JobContext) -> dict[str, Any]:
     """The ISO week that ends on this Sunday; on other days, or when the run is late, the newest one that has ended."""
-    due = context.run.slot or context.now
+    due = context.run.purpose or context.now
     account, period = find_account(), periods.last_week(due.date())
     context.progress(0, 1, f"{account} {period}")
     report = services.make_report(

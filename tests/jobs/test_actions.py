@@ -113,7 +113,11 @@ def test_job_with_a_permission_of_its_own_needs_that_too(schedule: JobSchedule) 
     registry.unregister("sample_slow")
     registry.register(declared.__class__(**{**fields_of(declared), "permission": "console.manage_risk"}))
     for role, status in {"trader": 403, "risk": 200}.items():
-        assert signed_in(role).get(reverse("admin:jobs_overview_run", args=["sample_slow"])).status_code == status
+        client = signed_in(role)
+        assert client.get(reverse("admin:jobs_overview_run", args=["sample_slow"])).status_code == status
+        shown = client.get(reverse("admin:jobs_overview_changelist")).content.decode()
+        assert ("Run sample_slow now" in shown) is (status == 200)
+        assert "Run sample_quick now" in shown
 
 
 def fields_of(job: registry.Job) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class OverviewAdmin(ReadOnlyAdmin):
             "follow_command": f"tail -f {causes.log_file()}",
             "events": [event for event in journal.latest_events(limit=LOOKED_AT) if event.scope == "jobs"][:LOG_LINES],
             "may_act": may_act(request),
+            "runnable": {card.name for card in cards if may_act(request, card.name)},
         }
         return TemplateResponse(request, "admin/jobs/overview.html", context)
 
