@@ -43,7 +43,7 @@ def answer_canary() -> None:
 
 def perform(taken: Sequence[tuple[int, int, int, str]]) -> None:
     """Work off what the pusher took from the queue. What was taken before finds nothing to claim and does nothing."""
-    begun_at, done = time.monotonic(), 0
+    begun_at, done, were_short = time.monotonic(), 0, True
     endings: list[Ending] = []
     turns = in_turns(ready_entries(Entry(*fields) for fields in taken))
     while turns and (not done or time.monotonic() - begun_at < SHARE_SECONDS):
@@ -51,11 +51,12 @@ def perform(taken: Sequence[tuple[int, int, int, str]]) -> None:
         work_off(hand)
         endings, done = hand.endings(), done + len(hand.runs)
         if hand.was_parted:
+            were_short = False
             break
     insist(lambda: services.exchange(endings=endings, entries=[], claimant=claimant()) if endings else None)
     if turns:
         queue.release([entry.id for turn in turns for entry in turn], now=clock.now())
-    workplace.adapt(done, seconds=time.monotonic() - begun_at)
+    workplace.adapt(done, were_short=were_short)
 
 
 def ready_entries(entries: Iterable[Entry]) -> list[Entry]:
@@ -96,6 +97,8 @@ def take_in_hand(endings: list[Ending], entries: list[Entry]) -> Hand:
     if workplace.mark is not None:
         workplace.mark.take_up(mine.owner)
     runs = insist(lambda: services.exchange(endings=endings, entries=entries, claimant=mine))
+    if workplace.seat is not None:
+        workplace.seat.claimed()
     return Hand(runs, workplace.mark)
 
 

@@ -162,8 +162,10 @@ def unfinished_runs() -> QuerySet[JobRun]:
     return JobRun.objects.filter(state__in=UNFINISHED)
 
 
-def count_running(*, worker: str) -> int:
-    return JobRun.objects.filter(worker=worker, state=RunState.RUNNING).count()
+def count_busy(*, worker: str) -> int:
+    """How many of its processes have runs in hand."""
+    running = JobRun.objects.filter(worker=worker, state=RunState.RUNNING)
+    return running.values("worker_pid").distinct().count()
 
 
 def worker_is_alive(*, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Runs are claimed together only for as long as this: then what has ended is written, and the rest given back.
-TOGETHER_SECONDS = 0.02
+# A run that takes longer than this is left alone: what ended before it is written, what was to follow is given back.
+LONG_SECONDS = 0.02
+# So it is when all that was claimed together takes longer than this.
+TOGETHER_SECONDS = 0.1
 GUARD_SECONDS = 3.0
 
 
@@ -49,12 +52,12 @@ class Workplace:
         if self.timer is not None:
             self.timer.value = -1.0 if seconds is None else seconds + GUARD_SECONDS
 
-    def adapt(self, runs: int, *, seconds: float) -> None:
+    def adapt(self, runs: int, *, were_short: bool) -> None:
         """Ask for more runs at once after short ones, for fewer when they took too long."""
-        if self.seat is None or not runs:
+        if self.seat is None:
             return
-        if seconds > TOGETHER_SECONDS:
-            self.seat.runs_at_once = int(runs * TOGETHER_SECONDS / seconds)
+        if not were_short:
+            self.seat.runs_at_once = runs // 2
         elif runs >= self.seat.runs_at_once:
             self.seat.runs_at_once *= 2
 
@@ -66,20 +69,22 @@ class Workplace:
                 if self._hand is None:
                     self._busy.wait()
                 continue
-            if not hand.is_done.wait(TOGETHER_SECONDS):
-                self._stay_with(hand)
+            at_hand, began = hand.context, time.monotonic()
+            while not hand.is_done.wait(LONG_SECONDS):
+                if hand.context is at_hand or time.monotonic() - began > TOGETHER_SECONDS:
+                    self._stay_with(hand)
+                at_hand = hand.context
 
     def _stay_with(self, hand: Hand) -> None:
-        while not hand.is_done.is_set():
-            try:
-                hand.part()
-            except Exception as error:
-                # The main thread writes all of it when the run has ended, and insists.
-                logger.warning("runs could not be handed on yet: %s", error)
-            finally:
-                connection.close()
-            if hand.context is not None:
-                LeaseKeeper(hand.context, hand.is_done).keep()
+        try:
+            hand.part()
+        except Exception as error:
+            # The main thread writes all of it when the run has ended, and insists.
+            logger.warning("runs could not be handed on: %s", error)
+        finally:
+            connection.close()
+        if hand.context is not None:
+            LeaseKeeper(hand.context, hand.is_done).keep()
 
 
 workplace = Workplace()

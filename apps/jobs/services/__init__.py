@@ -30,7 +30,14 @@ from apps.jobs.services.schedules import (
     unskip,
     update_schedule,
 )
-from apps.jobs.services.workers import hear_canary, register_worker, say_replaced, say_stopped, update_heartbeat
+from apps.jobs.services.workers import (
+    hear_canary,
+    register_worker,
+    say_proven,
+    say_replaced,
+    say_stopped,
+    update_heartbeat,
+)
 
 __all__ = [
     "Claimant",
@@ -61,6 +68,7 @@ __all__ = [
     "request_run",
     "requeue_forgotten",
     "resume_jobs",
+    "say_proven",
     "say_replaced",
     "say_stopped",
     "skip_next",

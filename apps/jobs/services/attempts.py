@@ -261,20 +261,31 @@ def part(
     give_back(runs=rest, now=now)
 
 
+GIVE_BACK = """
+WITH given AS (
+    UPDATE jobs_jobrun SET state = CASE WHEN attempt = 1 THEN 'queued' ELSE 'waiting-retry' END,
+           attempt = attempt - 1, started_at = CASE WHEN attempt > 1 THEN started_at END,
+           lease_owner = '', lease_until = NULL, next_attempt_at = %(now)s
+      FROM unnest(%(runs)s::bigint[], %(owners)s::text[]) AS mine (run, owner)
+     WHERE id = mine.run AND lease_owner = mine.owner AND state = 'running'
+    RETURNING queue_entry
+)
+UPDATE django_q_ormq SET lock = %(now)s FROM given WHERE id = given.queue_entry
+"""
+
+
 @transaction.atomic
 def give_back(*, runs: Sequence[JobRun], now: datetime) -> None:
     """Claimed, yet never begun: the attempt is not counted, and anybody may take it at once."""
-    entries = []
-    for run in runs:
-        mine = JobRun.objects.filter(pk=run.pk, lease_owner=run.lease_owner, state=RunState.RUNNING)
-        first = run.attempt == 1
-        values: dict[str, Any] = {"started_at": None} if first else {}
-        state = RunState.QUEUED if first else RunState.WAITING_RETRY
-        if mine.update(
-            state=state, attempt=run.attempt - 1, lease_owner="", lease_until=None, next_attempt_at=now, **values
-        ):
-            entries.append(run.queue_entry or 0)
-    queue.release(entries, now=now)
+    if runs:
+        values: dict[str, Any] = {
+            "now": now,
+            "runs": [run.pk for run in runs],
+            "owners": [run.lease_owner for run in runs],
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(GIVE_BACK, values)
+        queue.announce()
 
 
 def claim(*, run_id: int, attempt: int, job: Job, worker: str, pid: int) -> JobRun | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import F
 
 from apps.jobs.models import WorkerHeartbeat
@@ -37,7 +38,8 @@ def say_stopped(*, name: str, now: datetime) -> None:
     journal.record(step=STEP, message=f"worker stopped: {name}", scope=SCOPE, actor=name)
 
 
-def say_replaced(*, name: str, reason: str) -> None:
+@transaction.atomic
+def say_replaced(*, name: str, host: str, reason: str) -> None:
     journal.record(
         step=STEP,
         message=f"job queue replaced: {reason}",
@@ -46,3 +48,14 @@ def say_replaced(*, name: str, reason: str) -> None:
         data={"worker": name, "reason": reason},
         actor=name,
     )
+    title, detail = f"The job queue on {host} was replaced", f"{reason}. Its work was given back and goes on."
+    journal.open_incident(key=incident_key(host), title=title, detail=detail, scope=SCOPE, actor=name)
+
+
+def say_proven(*, name: str, host: str) -> None:
+    """The queue that came in place of another works."""
+    journal.resolve_incident(key=incident_key(host), detail="The new queue has proven that it works.", actor=name)
+
+
+def incident_key(host: str) -> str:
+    return f"job-queue:{host}"

@@ -48,7 +48,7 @@ class JobSentinel(Sentinel):
     event_out: Any
 
     def __init__(self, stop: Any, start: Any, cluster_id: uuid.UUID, broker: Any, timeout: int | None) -> None:
-        Sentinel.__init__(self, stop, start, cluster_id, broker, timeout, start=False)  # type: ignore[no-untyped-call]
+        Sentinel.__init__(self, stop, start, cluster_id, broker, timeout, start=False)
         bell = Bell()
         self.seats = self.task_queue = Seats(self.pool_size, bell)
         self.result_queue = Channel()
@@ -57,7 +57,7 @@ class JobSentinel(Sentinel):
         self.broker.pusher = Pusher(self.seats)
         marks.prepare(os.environ[WORKER_VARIABLE], self.pool_size)
         self._seat_of: dict[Process, int] = {}
-        self.start()
+        self.start()  # type: ignore[no-untyped-call]
 
     def spawn_worker(self) -> None:
         taken = {number for process, number in self._seat_of.items() if process in self.pool}

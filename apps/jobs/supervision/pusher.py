@@ -87,7 +87,7 @@ class Pusher:
         free = self._seats.free()
         if not free:
             return []
-        self._held = {number: jobs for number, jobs in self._held.items() if number not in free}
+        self._forget_claimed(free)
         values = {
             "keys": self._keys,
             "held": [job for jobs in self._held.values() for job in jobs],
@@ -96,6 +96,12 @@ class Pusher:
         }
         rows = sorted(connection.execute(TAKE, values).fetchall())
         return self._hand_out(connection, rows, free) if rows else []
+
+    def _forget_claimed(self, free: list[int]) -> None:
+        """Jobs are remembered only until the database itself shows that their runs are in hand."""
+        for number in list(self._held):
+            if number in free or self._seats.all[number].has_claimed:
+                del self._held[number]
 
     def _hand_out(self, connection: psycopg.Connection[Any], rows: list[Any], free: list[int]) -> list[tuple[int, str]]:
         entries = {entry: Entry.read(entry, payload) for entry, payload in rows}

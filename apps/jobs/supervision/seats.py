@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.jobs.supervision.channels import Bell, Channel
 
-FREE, TAKEN = 1, 0
+FREE, TAKEN, CLAIMED = 1, 0, 2
 MOST_RUNS = 64
 FIRST_RUNS = 8
 STOP = "STOP"
@@ -37,8 +37,16 @@ class Seat:
     def runs_at_once(self, runs: int) -> None:
         self._memory[1] = max(1, min(MOST_RUNS, runs))
 
+    @property
+    def has_claimed(self) -> bool:
+        """The database shows which runs its process has in hand."""
+        return self._memory[0] == CLAIMED
+
     def take(self) -> None:
         self._memory[0] = TAKEN
+
+    def claimed(self) -> None:
+        self._memory[0] = CLAIMED
 
     def put(self, task: Any) -> None:
         self._channel.put(task)

@@ -1,4 +1,8 @@
-"""`manage.py worker`: keeps the queue alive, hands out due jobs by its own clock, and finds what the dead left."""
+"""`manage.py worker`: keeps the queue alive, hands out due jobs by its own clock, and finds what the dead left.
+
+Of the queue's processes django-q2's sentinel replaces dead workers, the pusher and the monitor within an eighth of a
+second; this process, django-q2's master and sentinel, and whatever has frozen.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,11 @@ from types import FrameType
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-from apps.jobs import queue, selectors, services, status
+from apps.jobs import marks, queue, selectors, services, status
 from apps.jobs.domain.liveness import CanaryWatch
 from apps.jobs.supervision import orphans
 from apps.jobs.supervision.cluster import QueueCluster
+from apps.jobs.supervision.dispatcher import Dispatcher
 from apps.journal.services import Courier
 from tradeops.lib import clock
 
@@ -26,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.5
 CANARY_SECONDS = 5.0
-REQUEUE_SECONDS = 5.0
+REQUEUE_SECONDS = 1.0
 RESTART_PAUSE_SECONDS = 2.0
 
 
@@ -37,10 +42,11 @@ class Supervisor:
         self.workers: int = settings.Q_CLUSTER["workers"]
         self.replacements = 0
         self._cluster = QueueCluster(self.name)
+        self._dispatcher = Dispatcher()
         self._watch = CanaryWatch(since=time.monotonic())
         self._canaries_heard = 0
         self._next_canary = self._next_requeue = self._next_status = 0.0
-        self._database_lost = False
+        self._database_lost = self._replacement_is_open = False
         self._stopping = threading.Event()
         self._courier = Courier()
 
@@ -55,9 +61,11 @@ class Supervisor:
                 self._turn()
                 self._stopping.wait(TURN_SECONDS)
         finally:
+            self._dispatcher.stop()
             self._cluster.stop()
             self._courier.stop()
             self._with_database(self._end)
+            marks.remove(self.name)
 
     def _ask_to_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping.set()
@@ -68,6 +76,7 @@ class Supervisor:
         services.register_worker(name=self.name, host=self.host, pid=os.getpid(), workers=self.workers, now=now)
         services.ensure_schedules(now=now)
         self._start_cluster()
+        self._dispatcher.start()
 
     def _end(self) -> None:
         now = clock.now()
@@ -91,7 +100,6 @@ class Supervisor:
 
     def _look_after_runs(self) -> None:
         now, moment = clock.now(), time.monotonic()
-        services.dispatch_due(now=now)
         services.end_lost_runs(now=now)
         services.end_runs_of_dead_processes(worker=self.name, is_alive=orphans.is_alive, now=now)
         if moment >= self._next_requeue:
@@ -103,7 +111,7 @@ class Supervisor:
         self._listen_for_canaries(moment)
 
     def _listen_for_canaries(self, moment: float) -> None:
-        busy = selectors.count_running(worker=self.name)
+        busy = selectors.count_busy(worker=self.name)
         canaries = services.update_heartbeat(
             name=self.name,
             now=clock.now(),
@@ -114,12 +122,18 @@ class Supervisor:
         if canaries > self._canaries_heard:
             self._canaries_heard = canaries
             self._watch.hears_canary(moment)
+            self._say_proven()
         if busy >= self.workers:
             self._watch.sees_no_free_worker(moment)
         elif moment >= self._next_canary:
             self._next_canary = moment + CANARY_SECONDS
             self._watch.unacknowledged = queue.count_canaries(worker=self.name)
             queue.put_canary(worker=self.name)
+
+    def _say_proven(self) -> None:
+        if self._replacement_is_open:
+            services.say_proven(name=self.name, host=self.host)
+            self._replacement_is_open = False
 
     def _replace(self, reason: str) -> None:
         """Kill every process of the queue, give its work back, start anew."""
@@ -137,7 +151,8 @@ class Supervisor:
 
     def _give_back(self, reason: str) -> None:
         services.recover_from(worker=self.name, reason=f"the job queue was replaced: {reason}", now=clock.now())
-        services.say_replaced(name=self.name, reason=reason)
+        services.say_replaced(name=self.name, host=self.host, reason=reason)
+        self._replacement_is_open = True
 
     def _with_database(self, work: Callable[[], None]) -> bool:
         """False when the database is away: the worker goes on without it and is patient when it comes back."""
