@@ -94,6 +94,7 @@ def test_status_has_every_job_the_scheduler_and_the_session(token: str) -> None:
         "last_start": now.isoformat(),
         "last_end": now.isoformat(),
         "status": "failed",
+        "message": "Failed",
         "last_success": done.isoformat(),
     }
 
