@@ -63,10 +63,10 @@ def let_it_be_yesterday(path: Path) -> None:
 @pytest.mark.mission(74)
 def test_processes_that_write_across_rotations_lose_no_line_and_tear_none(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
-    # Archives are only removed beyond five of a day: as few rotations as that, but under full load.
-    writers = [writer(path, name, lines=6000, largest_bytes=400_000) for name in ("a", "b", "c")]
+    # Archives are only removed beyond five of a day: no more rotations than that, but under full load.
+    writers = [writer(path, name, lines=6000, largest_bytes=300_000) for name in ("a", "b", "c")]
     assert [process.wait(60) for process in writers] == [0, 0, 0]
-    assert 2 <= len(archives(path)) <= 5
+    assert 1 <= len(archives(path)) <= 5
     tidy(path)
     assert {archive.suffix for archive in archives(path)} == {".gz"}
     lines = all_lines(path)

@@ -24,6 +24,8 @@ LARGEST_BYTES = 10 * 1024 * 1024
 SECONDS_A_DAY = 86_400
 # A rotator holds its lock for microseconds; one that was frozen in them must not freeze everybody.
 LOCK_ATTEMPTS, LOCK_PAUSE_SECONDS = 200, 0.0005
+# A busy writer is waited for a little; a frozen one is not waited for with every line.
+ROTATION_ATTEMPTS, ROTATE_AGAIN_SECONDS = 20, 1.0
 
 
 class RotatedFile:
@@ -34,6 +36,7 @@ class RotatedFile:
         self._largest_bytes = largest_bytes
         self._file: int | None = None
         self._pid = 0
+        self._rotate_from = 0.0
 
     def write(self, line: bytes) -> None:
         """Append `line`, newline included, as a whole. Raises OSError."""
@@ -50,7 +53,6 @@ class RotatedFile:
 
     def _claim(self, more: int) -> int:
         """The open file with room for `more` bytes, locked against rotation."""
-        may_rotate = True
         for _ in range(LOCK_ATTEMPTS):
             file = self._open()
             locked = try_lock(file, fcntl.LOCK_SH)
@@ -59,8 +61,7 @@ class RotatedFile:
                 self.close()
             elif not locked:
                 time.sleep(LOCK_PAUSE_SECONDS)
-            elif may_rotate and self._is_due(status, more):
-                may_rotate = False
+            elif self._is_due(status, more) and time.monotonic() >= self._rotate_from:
                 self._rotate(file)
             else:
                 return file
@@ -89,8 +90,9 @@ class RotatedFile:
         return of_an_earlier_day or status.st_size + more > self._largest_bytes
 
     def _rotate(self, file: int) -> None:
-        """Not while somebody else is writing: then the next line tries again. Gives the lock up in any case."""
-        if not try_lock(file, fcntl.LOCK_EX):
+        """Not while somebody else is writing: then a later line tries again. Gives the lock up in any case."""
+        if not self._lock_alone(file):
+            self._rotate_from = time.monotonic() + ROTATE_AGAIN_SECONDS
             return
         try:
             status = os.fstat(file)
@@ -103,6 +105,14 @@ class RotatedFile:
             threading.Thread(target=tidy, args=[self.path], name="log-archives").start()
         except RuntimeError:
             tidy(self.path)  # the interpreter ends and starts no more threads
+
+    def _lock_alone(self, file: int) -> bool:
+        """The shared lock is gone after the first attempt: those who wait here do not hinder each other."""
+        for _ in range(ROTATION_ATTEMPTS):
+            if try_lock(file, fcntl.LOCK_EX):
+                return True
+            time.sleep(LOCK_PAUSE_SECONDS)
+        return False
 
 
 class RotatedFileHandler(logging.Handler):
