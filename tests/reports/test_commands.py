@@ -120,6 +120,8 @@ def test_monthly_report_writes_and_stores_the_pdf(tmp_path: Path) -> None:
         pytest.param("weekly_report", "2025-W53", "weeks 01 to 52", marks=pytest.mark.mission(26)),
         pytest.param("monthly_report", "2026-13", "2026-01", marks=pytest.mark.mission(27)),
         pytest.param("monthly_report", "January", "2026-01", marks=pytest.mark.mission(27)),
+        pytest.param("report", "2026-13", "2026-01", marks=pytest.mark.mission(27)),
+        pytest.param("report", "2026-W54", "weeks 01 to 53", marks=pytest.mark.mission(26)),
     ],
 )
 def test_malformed_period_is_refused_with_what_is_expected(command: str, period: str, expected: str) -> None:
@@ -136,7 +138,15 @@ def test_file_that_cannot_be_written_is_told_and_the_report_is_kept(tmp_path: Pa
     assert Report.objects.count() == 1
 
 
-@pytest.mark.parametrize("command", ["stats", "weekly_report", "monthly_report"])
+@pytest.mark.mission(27)
+def test_report_takes_a_month_or_a_week() -> None:
+    build.account()
+    run("report", "2026-01")
+    run("report", "2026-w05")
+    assert sorted(Report.objects.values_list("kind", "period")) == [("monthly", "2026-01"), ("weekly", "2026-W05")]
+
+
+@pytest.mark.parametrize("command", ["stats", "report", "weekly_report", "monthly_report"])
 def test_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         call_command(command, "--help")

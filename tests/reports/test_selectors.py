@@ -21,6 +21,7 @@ from apps.reports.selectors.names import name_of
 from apps.reports.selectors.performance import performance_of
 from apps.reports.selectors.reliability import job_reliability
 from apps.reports.selectors.trades import trade_history
+from apps.snapshots.models import PortfolioSnapshot
 from tests.reports import builders as build
 
 pytestmark = pytest.mark.django_db
@@ -269,6 +270,24 @@ def test_missed_slot_counts_in_the_period_it_was_due_in() -> None:
     assert (found.runs, found.succeeded, found.missed, found.skipped) == (1, 1, 1, 1)
     assert (found.success_rate, found.last_error) == (0.5, "host down")
     assert job_reliability(first=MONDAY + timedelta(days=7), last=MONDAY + timedelta(days=13)) == []
+
+
+def test_performance_of_five_years_takes_as_many_queries_as_of_two_days(django_assert_max_num_queries: Any) -> None:
+    young, old = build.account("DU1"), build.account("DU2")
+    build.snapshots(young, MONDAY, ["100", "110"])
+    days = [MONDAY - timedelta(days=number) for number in range(5 * 365)]
+    rows = [
+        PortfolioSnapshot(
+            account=old, date=day, taken_at=build.at(day), currency="USD", total_equity=100 + day.day, cash=1
+        )
+        for day in days
+    ]
+    PortfolioSnapshot.objects.bulk_create(rows)
+    with django_assert_max_num_queries(100) as few:
+        performance_of(account=young)
+    with django_assert_max_num_queries(len(few)):
+        _, performance = performance_of(account=old)
+    assert performance.trading_days > 1300 and len(performance.rolling_sharpe) == performance.returns - 29
 
 
 def test_performance_takes_as_many_queries_for_three_trades_as_for_one(django_assert_max_num_queries: Any) -> None:

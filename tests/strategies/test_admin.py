@@ -9,6 +9,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from apps.journal import services as journal
 from apps.strategies import services
 from apps.strategies.domain.parameters import MomentumParameters
 from apps.strategies.models import MomentumSignal, ParametersRevision, PriceSeries, RebalanceAdvice
@@ -93,6 +94,28 @@ def test_lists_show_what_was_selected_and_advised(admin_client: Client, advice: 
     assert "8,000.00 GBX" in detail and "3,300.00 USD" in detail and "previous close" in detail
     assert "100,000.00 USD" in detail and "No order was sent." in detail and "style=" not in detail.split("trades")[1]
     assert "SXLK" in page(admin_client, "priceseries")
+
+
+@pytest.mark.mission(37)
+def test_snapshots_signals_advice_and_logs_are_collections_to_browse(
+    admin_client: Client, advice: RebalanceAdvice
+) -> None:
+    """Each has its own list, dated, searchable, with a page per row; nothing is removed when the next one comes."""
+    journal.record(step="Signal", message="of the collections")
+    for address, words in (
+        ("/admin/snapshots/portfoliosnapshot/", "DU1"),
+        ("/admin/strategies/momentumsignal/", "SXLK 33.3%"),
+        ("/admin/strategies/rebalanceadvice/", "BUY 33 SXLK"),
+        ("/admin/journal/event/", "of the collections"),
+    ):
+        assert words in admin_client.get(address).content.decode(), address
+        assert admin_client.get(f"{address}?q=SXL").status_code == 200, address
+    first = advice.signal
+    later = services.store_signal(computed=services.compute_signal(now=NOW))
+    assert first.pk != later.pk and set(MomentumSignal.objects.all()) == {first, later}
+    listed = page(admin_client, "momentumsignal")
+    for kept in (first, later):
+        assert reverse("admin:strategies_momentumsignal_change", args=[kept.pk]) in listed
 
 
 @pytest.mark.parametrize("model", [MomentumSignal, RebalanceAdvice, PriceSeries, ParametersRevision])

@@ -93,14 +93,16 @@ def cash_flows(*, account: Account, first: date, last: date) -> QuerySet[CashFlo
 
 def exchange_rates(*, account: Account) -> ExchangeRates:
     """As the snapshots recorded them, and as the broker states them now."""
+    base = currency_of(account)
     recorded = (
         SnapshotPosition.objects.filter(snapshot__account=account, exchange_rate__isnull=False)
+        .exclude(currency=base)
         .order_by("currency", "snapshot__date")
         .distinct("currency", "snapshot__date")
         .values_list("currency", "snapshot__date", "exchange_rate")
     )
     known = [(currency, day, rate) for currency, day, rate in recorded if rate is not None]
-    return ExchangeRates(currency_of(account), [*known, *_stated_rates(account)])
+    return ExchangeRates(base, [*known, *_stated_rates(account)])
 
 
 def _stated_rates(account: Account) -> list[tuple[str, date, Decimal]]:
