@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
+from threading import Event as Signal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
-from apps.jobs import registry, services
+from apps.jobs import services
 from apps.jobs.choices import UNFINISHED, RunState
 from apps.jobs.domain.plans import Plan, following
 from apps.jobs.exceptions import InvalidSchedule
-from apps.jobs.models import JobRun, JobSchedule, WorkerHeartbeat
+from apps.jobs.models import JobRun, JobSchedule, JobsPause, WorkerHeartbeat
 from apps.jobs.services.dispatching import dispatch_one
 from apps.journal.models import Event, Incident
+from tests.waiting import wait_for
 
 DUE = datetime(2026, 1, 15, 16, 35, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -55,6 +57,8 @@ def next_due(schedule: JobSchedule) -> datetime | None:
 
 @pytest.mark.mission(58)
 def test_outage_is_caught_up_once_and_the_older_slots_are_recorded_as_missed(schedule: JobSchedule) -> None:
+    died_before = {"started_at": DUE - DAY, "heartbeat_at": DUE - SECOND}
+    WorkerHeartbeat.objects.create(name="w", host="h", pid=1, workers=1, **died_before)
     assert dispatch(DUE + 3 * DAY + HOUR) == [DUE + 3 * DAY]
     missed = [(DUE + turn * DAY, RunState.MISSED) for turn in range(3)]
     assert rows() == [*missed, (DUE + 3 * DAY, RunState.QUEUED)]
@@ -279,25 +283,39 @@ def test_several_dispatchers_hand_each_slot_out_once(sample_jobs: None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_pause_waits_for_who_hands_out_and_holds_from_then_on(sample_jobs: None) -> None:
-    JobSchedule.objects.update(enabled=False)
-    schedule = plan("sample_quick", cron="* * * * *", catch_up="all")
-    together, late = Barrier(3), []
+def test_pause_waits_for_who_is_handing_out(sample_jobs: None) -> None:
+    """Otherwise a run could appear after the pause was confirmed."""
+    plan("sample_quick")
+    holding, release = Signal(), Signal()
 
-    def work() -> None:
-        together.wait()
-        for turn in range(60):
-            services.dispatch_due(now=DUE + turn * MINUTE)
-            end(DUE + turn * MINUTE)
+    def hand_out() -> None:
+        with transaction.atomic():
+            JobSchedule.objects.select_for_update().get(job="sample_quick")
+            holding.set()
+            release.wait(30)
         connection.close()
 
-    threads = [Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    together.wait()
-    services.pause_jobs(actor="ann", reason="stop", now=DUE)
-    before = JobRun.objects.count()
-    for thread in threads:
-        thread.join()
-    late = JobRun.objects.count() - before
-    assert late == 0 and schedule.job == registry.find("quick").name
+    def pause() -> None:
+        services.pause_jobs(actor="ann", reason="stop", now=DUE)
+        connection.close()
+
+    threads = [Thread(target=hand_out), Thread(target=pause)]
+    threads[0].start()
+    assert holding.wait(30)
+    threads[1].start()
+    try:
+        wait_for(is_somebody_waiting_for_a_lock, what="the pause waits")
+        assert not JobsPause.objects.exists()
+    finally:
+        release.set()
+        for thread in threads:
+            thread.join()
+    assert JobsPause.objects.get().reason == "stop"
+
+
+def is_somebody_waiting_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])
