@@ -21,6 +21,7 @@ SECRETS = {
     "https://user:hunter2hunter2@proxy.example/path": "https://***@proxy.example/path",
     "Authorization: Bearer hunter2hunter2hunter2": "Authorization: Bearer ***",
     '{"api_key": "hunter2hunter2", "side": "BUY"}': '{"api_key": "***", "side": "BUY"}',
+    "Log in as  operator  with the password  hunter2hunter2": "Log in as  operator  with the password  ***",
     "SECRET_KEY='hunter2hunter2'": "SECRET_KEY='***'",
 }
 PLAIN = [

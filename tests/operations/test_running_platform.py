@@ -158,6 +158,7 @@ def failure_line(platform: Platform) -> str:
 
 def test_secrets_are_in_no_log(platform: Platform) -> None:
     secrets = [(platform.folder / "secret_key").read_text().strip()]
+    secrets.append(platform.password)
     secrets.append(json.loads((platform.folder / "postgres" / "address.json").read_text())["password"])
     for path in Path(platform.folder / "logs").iterdir():
         text = path.read_text()

@@ -29,6 +29,8 @@ NAMED = re.compile(
     r"session(?:id)?|csrftoken)[\"']?\s*[=:]\s*[\"']?)(?!bearer\b|basic\b|token\b)[^\s'\",;&)}\]]+",
     re.IGNORECASE,
 )
+# How `create_operator` shows the first password: meant for a terminal, not for a file.
+SHOWN_ONCE = re.compile(r"(with the password\s+)\S+", re.IGNORECASE)
 HINTS = re.compile(r"://|bearer|token|basic|passw|pwd|secret|key|authorization|session", re.IGNORECASE)
 
 
@@ -51,4 +53,5 @@ def redact(text: str) -> str:
     text = SERVICE_ADDRESS.sub(rf"\1{HIDDEN}", text)
     text = USER_INFO.sub(rf"\1{HIDDEN}@", text)
     text = BEARER.sub(rf"\1\2{HIDDEN}", text)
+    text = SHOWN_ONCE.sub(rf"\1{HIDDEN}", text)
     return NAMED.sub(rf"\1{HIDDEN}", text)
