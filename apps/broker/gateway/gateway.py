@@ -235,7 +235,7 @@ class Gateway:
             self.synchroniser.resynchronise()
         elif meaning is Meaning.COMPETING_SESSION:
             self.competition.on_message(None)
-        elif 0 < request_id < library.FIRST_REQUEST_ID and picture is not None:
+        elif request_id > 0 and picture is not None:
             picture.on_order_error(self.config.client_id, request_id, f"{text} (IBKR {code})")
             self.orders.on_message(request_id, code, text)
 

@@ -18,7 +18,9 @@ from apps.broker.gateway.lock import GatewayLock
 from apps.broker.gateway.orders import modifications, unresolved
 from apps.broker.gateway.orders.book import Book
 from apps.broker.gateway.orders.cancels import Cancels
+from apps.broker.gateway.orders.emergencies import Emergencies
 from apps.broker.gateway.orders.fence import Identity
+from apps.broker.gateway.orders.killing import Killer
 from apps.broker.gateway.orders.modifier import Modifier
 from apps.broker.gateway.orders.resolver import Resolver
 from apps.broker.gateway.orders.stops import Stops
@@ -61,6 +63,8 @@ class Orders:
         self.modifier = Modifier(link, pacer, self.stops, self._identity, self.submitter.may_send)
         self.cancels = Cancels(link, config.client_id, self.submitter.unsent, synchroniser.look_soon)
         self.resolver = Resolver(keeper, self.book, self.submitter, synchroniser.look_soon)
+        killer = Killer(link, pacer, config.client_id, self.book, self.submitter, picture=lambda: synchroniser.picture)
+        self.emergencies = Emergencies(killer, self.stops, config.halt_flag)
         synchroniser.on_look = self.resolver.hear_look
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
@@ -69,11 +73,15 @@ class Orders:
             self.modifier.run(),
             self.cancels.run(),
             self.resolver.run(),
+            self.emergencies.run(),
+            self.emergencies.watch_flag(),
             self._hear_errors(),
         ]
 
     def hear(self, channel: str) -> None:
         """Something was announced; the empty channel stands for all, after announcements were missed."""
+        if channel in (EMERGENCIES, ""):
+            self.emergencies.wake()
         if channel in (TRADING_STATES, ""):
             self.stops.doubt()
         if channel in (ORDERS, TRADING_STATES, ""):

@@ -148,16 +148,17 @@ class Submitter:
 
     async def _send(self, family: Sequence[Claimed], ib: IB | None, connection: int) -> None:
         ids = [item.subject.id for item in family if item.subject.id is not None]
+        dropped = False
         try:
             for _ in family:
                 await self._pacer.turn(Priority.ORDER)
         except TurnDroppedError:
-            pass
+            dropped = True
         # From here to the last message nothing else runs: no halt can come between, and no lost link.
         stopped = "; ".join(filter(None, (self._stops.objection(item.subject) for item in family)))
         if stopped:
             await self._withdraw(ids, partial(claims.deny, reason=stopped))
-        elif ib is None or not self.may_send(ib, connection):
+        elif dropped or ib is None or not self.may_send(ib, connection):
             await self._withdraw(ids, partial(claims.put_back, reason="the session was not ready any more"))
         else:
             self._place(family, ib)

@@ -1,0 +1,58 @@
+"""An emergency action and the receipt of what was done: values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from apps.broker.choices import EmergencyKind, OrderPurpose, Scope, TradingPermission
+from apps.broker.gateway.orders.stops import Stop
+from apps.broker.gateway.orders.subject import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    id: UUID
+    kind: EmergencyKind
+    scope: Scope
+    target: str
+    permission: TradingPermission
+    reason: str
+    actor: str
+    came_by: str
+    requested_at: datetime
+
+    @property
+    def cancels_all(self) -> bool:
+        """Else entries only: a halt keeps what protects positions."""
+        return self.kind is not EmergencyKind.HALT or self.permission is TradingPermission.KILLED
+
+    @property
+    def is_global(self) -> bool:
+        """Other clients' orders and those given by hand can only be cancelled all at once, with everything else."""
+        return self.cancels_all and self.scope is Scope.EVERYTHING
+
+    @property
+    def stop(self) -> Stop:
+        permission = TradingPermission.KILLED if self.cancels_all else TradingPermission.HALTED
+        name = f"{self.kind.label} by {self.actor} ({self.came_by}): {self.reason}"
+        return Stop(self.scope, self.target, permission, name)
+
+    def concerns(self, subject: Subject) -> bool:
+        cancelled = self.cancels_all or subject.purpose is OrderPurpose.ENTRY
+        return cancelled and self.stop.covers(subject)
+
+
+@dataclass(slots=True)
+class Receipt:
+    """`problem` empty and `verified`: the broker shows nothing that should have been cancelled."""
+
+    verified: bool = False
+    problem: str = ""
+    first_cancel_at: datetime | None = None
+    last_cancel_at: datetime | None = None
+    results: dict[object, dict[str, Any]] = field(default_factory=dict)
+    picture: dict[str, Any] | None = None
+    is_over: bool = False

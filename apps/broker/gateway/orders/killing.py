@@ -1,0 +1,212 @@
+"""Cancelling at once, out of memory: nothing here waits for the database. Done when the broker's list shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ib_async import IB
+
+from apps.broker.choices import Priority
+from apps.broker.exceptions import BrokerError, NotConnectedError
+from apps.broker.gateway import parsing
+from apps.broker.gateway.link import Link
+from apps.broker.gateway.orders.actions import Action, Receipt
+from apps.broker.gateway.orders.book import Book
+from apps.broker.gateway.orders.subject import Subject
+from apps.broker.gateway.orders.submitter import Submitter
+from apps.broker.gateway.pacing import Pacer
+from apps.broker.gateway.picture import Picture
+from apps.broker.gateway.rows import OrderRow
+from tradeops.lib import clock
+
+logger = logging.getLogger(__name__)
+
+CANCEL_AGAIN_SECONDS = 1.0
+LOOK_SECONDS = 0.2
+LOOK_TIMEOUT = 5.0
+ESCALATE_SECONDS = 10.0
+# A person knows by then; it is tried on without haste until the broker shows it.
+SLOW_SECONDS = 5.0
+
+
+class Killer:
+    def __init__(
+        self,
+        link: Link,
+        pacer: Pacer,
+        client_id: int,
+        book: Book,
+        submitter: Submitter,
+        picture: Callable[[], Picture | None],
+    ) -> None:
+        self._link = link
+        self._pacer = pacer
+        self._client_id = client_id
+        self._book = book
+        self._submitter = submitter
+        self._picture = picture
+
+    async def cancel(self, action: Action, receipt: Receipt, tell: Callable[[], None]) -> None:
+        """Until the broker shows that it is done. `tell` is called at the escalation and at the end."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        self._pacer.clear()
+        while True:
+            sent_at = loop.time()
+            await self._send_cancels(action, receipt)
+            pause = CANCEL_AGAIN_SECONDS if not receipt.problem else SLOW_SECONDS
+            while not receipt.verified and loop.time() - sent_at < pause:
+                await self._look(action, receipt)
+                if not receipt.verified:
+                    await asyncio.sleep(LOOK_SECONDS if not receipt.problem else CANCEL_AGAIN_SECONDS)
+            if receipt.verified:
+                receipt.is_over = True
+                return tell()
+            if not receipt.problem and loop.time() - began >= ESCALATE_SECONDS:
+                receipt.problem = self._describe_problem(receipt)
+                tell()
+
+    async def _send_cancels(self, action: Action, receipt: Receipt) -> None:
+        """The global one first: it reaches everything at once, and what has no number of ours."""
+        if action.is_global:
+            await self._send_global(receipt)
+        for subject in self._targets(action):
+            entry = receipt.results.setdefault(_key(subject), _entry(subject))
+            if subject.client_id != self._client_id or not subject.order_id:
+                if not action.is_global:
+                    entry["detail"] = f"belongs to client {subject.client_id}: cancel it there or in TWS"
+                continue
+            await self._send(receipt, entry, subject.order_id)
+
+    async def _send(self, receipt: Receipt, entry: dict[str, Any], number: int) -> None:
+        try:
+            await self._link.send(Priority.CANCEL, lambda ib: ib.client.cancelOrder(number))
+        except NotConnectedError as error:
+            entry["detail"] = f"the cancel could not be sent: {error}"
+            return
+        entry["detail"] = "cancel sent"
+        self._stamp(receipt)
+
+    async def _send_global(self, receipt: Receipt) -> None:
+        try:
+            await self._link.send(Priority.CANCEL, lambda ib: ib.client.reqGlobalCancel())
+        except NotConnectedError as error:
+            logger.warning("the global cancel could not be sent: %s", error)
+            return
+        self._stamp(receipt)
+
+    def _stamp(self, receipt: Receipt) -> None:
+        receipt.last_cancel_at = clock.now()
+        receipt.first_cancel_at = receipt.first_cancel_at or receipt.last_cancel_at
+
+    def _targets(self, action: Action) -> list[Subject]:
+        """What the broker shows as open, and what was sent and is not shown yet."""
+        picture = self._picture()
+        rows = picture.orders.since(0) if picture is not None else {}
+        shown = [self._book.subject(row, picture) for row in rows.values() if row.is_open] if picture else []
+        seen = {subject.id for subject in shown} | {row.order_ref for row in rows.values()}
+        unseen = [
+            subject
+            for subject in self._book
+            if subject.id not in self._submitter.unsent and subject.id not in seen and str(subject.id) not in seen
+        ]
+        return [subject for subject in (*shown, *unseen) if action.concerns(subject)]
+
+    async def _look(self, action: Action, receipt: Receipt) -> None:
+        picture = self._picture()
+        if picture is None:
+            return
+        since = picture.sequence
+        try:
+            await self._link.ask(Priority.CANCEL, "openOrders", _all_open_orders, timeout=LOOK_TIMEOUT)
+        except BrokerError as error:
+            logger.warning("the broker's open orders cannot be read: %s", error)
+            return
+        if picture is not self._picture():
+            return
+        open_rows = picture.open_orders(since)
+        left = [self._book.subject(row, picture) for row in open_rows.values()]
+        left = [subject for subject in left if action.concerns(subject)]
+        self._judge(receipt, picture, open_rows.values(), left)
+        unsent = any(action.concerns(item.subject) for item in self._submitter.unsent.values())
+        receipt.verified = not left and not unsent
+
+    def _judge(
+        self, receipt: Receipt, picture: Picture, open_rows: Iterable[OrderRow], left: Iterable[Subject]
+    ) -> None:
+        still = {_key(subject): subject for subject in left}
+        for key, subject in still.items():
+            receipt.results.setdefault(key, _entry(subject))
+        for key, entry in receipt.results.items():
+            entry["done"] = key not in still
+            if entry["done"]:
+                entry["detail"] = _ending(picture, entry)
+        receipt.picture = describe(picture, open_rows)
+
+    def _describe_problem(self, receipt: Receipt) -> str:
+        if receipt.picture is None:
+            return f"the broker's open orders could not be read within {ESCALATE_SECONDS:g} s: look in TWS"
+        left = [entry for entry in receipt.results.values() if not entry["done"]]
+        names = ", ".join(f"{entry['symbol']} ({entry['detail']})" for entry in left)
+        return f"still open at the broker after {ESCALATE_SECONDS:g} s: {names or 'orders on their way'}"[:500]
+
+
+def _all_open_orders(ib: IB) -> Any:
+    return ib.reqAllOpenOrdersAsync()
+
+
+def _key(subject: Subject) -> object:
+    return subject.perm_id or (subject.client_id, subject.order_id)
+
+
+def _entry(subject: Subject) -> dict[str, Any]:
+    return {
+        "what": "cancel",
+        "symbol": subject.symbol,
+        "done": False,
+        "detail": "",
+        "order": str(subject.id) if subject.id else None,
+        "perm_id": subject.perm_id,
+        "client_id": subject.client_id,
+        "order_id": subject.order_id,
+    }
+
+
+def _ending(picture: Picture, entry: dict[str, Any]) -> str:
+    row = picture.orders.get(entry["perm_id"]) if entry["perm_id"] else None
+    if row is None or row.is_open:
+        return "not open at the broker"
+    return row.status.lower()
+
+
+def describe(picture: Picture, open_rows: Iterable[OrderRow]) -> dict[str, Any]:
+    """What the broker shows, for the receipt."""
+    number = parsing.decimal_text
+    return {
+        "as_of": clock.now().isoformat(),
+        "open_orders": [
+            {
+                "perm_id": row.perm_id,
+                "symbol": row.instrument.symbol,
+                "side": str(row.side),
+                "remaining": number(row.remaining),
+                "order_type": row.order_type,
+                "status": row.status,
+                "client_id": row.client_id,
+                "reference": row.order_ref,
+            }
+            for row in open_rows
+        ],
+        "positions": [
+            {
+                "account": row.account,
+                "con_id": row.instrument.con_id,
+                "symbol": row.instrument.symbol,
+                "quantity": number(row.quantity),
+            }
+            for row in picture.held()
+        ],
+    }

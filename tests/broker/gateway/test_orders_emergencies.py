@@ -1,0 +1,177 @@
+"""Halts, cancel-all and the flag file: what the broker holds afterwards, by the simulator's own ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from apps.broker import services as broker
+from apps.broker.choices import (
+    EmergencyKind,
+    EmergencyState,
+    OrderPurpose,
+    OrderState,
+    OrderType,
+    Scope,
+    Side,
+    StopSource,
+    TradingPermission,
+)
+from apps.broker.models import EmergencyRun, Order, TradingState
+from apps.broker.simulator.testing import SimulatorProcess
+from tests.broker.gateway.ordering import approve, at_broker, give, propose, wait_state
+from tests.broker.gateway.running import RunningGateway, running, true_orders
+from tests.waiting import wait_for
+from tradeops.lib.listen import conninfo
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run(kind: EmergencyKind, **values: Any) -> EmergencyRun:
+    defaults: dict[str, Any] = {"scope": Scope.EVERYTHING, "reason": "test", "actor": "ann", "came_by": "api"}
+    return EmergencyRun.objects.create(kind=kind, **(defaults | values))
+
+
+def ended(action: EmergencyRun, *, seconds: float = 15.0) -> EmergencyRun:
+    finished = [EmergencyState.DONE, EmergencyState.ESCALATED, EmergencyState.CLOSING, EmergencyState.FAILED]
+    wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state__in=finished).exists(), seconds=seconds)
+    return EmergencyRun.objects.get(pk=action.pk)
+
+
+def halt(**values: Any) -> EmergencyRun:
+    scope, target = values.get("scope", Scope.EVERYTHING), values.get("target", "")
+    broker.set_trading_state(
+        scope=scope, target=target, permission=TradingPermission.HALTED, source=StopSource.MANUAL, reason="test",
+        actor="ann",
+    )  # fmt: skip
+    return run(EmergencyKind.HALT, permission=TradingPermission.HALTED, **values)
+
+
+def working(simulator: SimulatorProcess, **changes: Any) -> Order:
+    return wait_state(give(simulator, **changes), OrderState.WORKING)
+
+
+def statuses(simulator: SimulatorProcess, *orders: Order) -> list[str]:
+    return [row["status"] for order in orders for row in at_broker(simulator, order)]
+
+
+def test_halt_cancels_entries_keeps_what_protects_and_denies_the_next(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        entry, other = working(simulator), working(simulator, strategy="other", quantity=Decimal(3))
+        stop = working(
+            simulator, side=Side.SELL, order_type=OrderType.STOP, stop_price=Decimal(1), limit_price=None,
+            purpose=OrderPurpose.PROTECTIVE,
+        )  # fmt: skip
+        first = ended(halt(scope=Scope.STRATEGY, target="other"))
+        assert statuses(simulator, entry, other, stop) == ["Submitted", "Cancelled", "PreSubmitted"]
+        done = ended(halt())
+        assert statuses(simulator, entry, other, stop) == ["Cancelled", "Cancelled", "PreSubmitted"]
+        wait_state(entry, OrderState.CANCELLED)
+        denied = wait_state(give(simulator), OrderState.DENIED)
+        exit_order = working(simulator, side=Side.SELL, limit_price=Decimal(9999), purpose=OrderPurpose.EXIT)
+    assert (first.state, done.state) == (EmergencyState.DONE, EmergencyState.DONE)
+    (result,) = done.results
+    assert (result["order"], result["done"], result["perm_id"]) == (str(entry.pk), True, entry.perm_id)
+    assert done.first_cancel_at is not None and done.picture is not None
+    assert {row["perm_id"] for row in done.picture["open_orders"]} == {stop.perm_id}
+    assert at_broker(simulator, denied) == [] and "test" in denied.state_reason
+    assert statuses(simulator, exit_order) == ["Submitted"]
+
+
+def test_cancel_all_reaches_other_clients_and_what_was_not_sent(simulator: SimulatorProcess) -> None:
+    simulator.control("order QQQ BUY 5 1")
+    with running(simulator):
+        entry = working(simulator)
+        wait_for(lambda: Order.objects.filter(is_external=True, state=OrderState.WORKING).exists())
+        waiting = propose(simulator)
+        done = ended(run(EmergencyKind.CANCEL_ALL))
+        wait_state(waiting, OrderState.CANCELLED)
+        wait_state(entry, OrderState.CANCELLED)
+        by_hand = Order.objects.get(is_external=True)
+        wait_state(by_hand, OrderState.CANCELLED)
+    assert done.state == EmergencyState.DONE and true_orders(simulator) == set()
+    assert {row["perm_id"] for row in done.results} >= {entry.perm_id, by_hand.perm_id}
+    assert all(row["done"] for row in done.results)
+
+
+def test_close_all_cancels_its_account_and_hands_over(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        entry = working(simulator)
+        done = ended(run(EmergencyKind.CLOSE_ALL, account=entry.account.code))
+        assert (done.state, statuses(simulator, entry)) == (EmergencyState.CLOSING, ["Cancelled"])
+        assert working(simulator).times_sent == 1
+
+
+@contextmanager
+def database_away() -> Iterator[None]:
+    """No connection is left and none is let in, while the test goes on."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    with psycopg.connect(conninfo(), dbname="postgres", autocommit=True) as outside:
+        outside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            outside.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            yield
+        finally:
+            outside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def test_flag_file_stops_trading_without_a_database_and_is_written_down_later(
+    simulator: SimulatorProcess, tmp_path: Path
+) -> None:
+    flag = tmp_path / "HALT"
+    with running(simulator, halt_flag=flag) as gateway:
+        entry, unsent = working(simulator), propose(simulator)
+        stop = working(simulator, side=Side.SELL, limit_price=Decimal(9999), purpose=OrderPurpose.PROTECTIVE)
+        with database_away():
+            flag.write_text(json.dumps({"reason": "smoke", "actor": "bob"}))
+            wait_for(lambda: statuses(simulator, entry) == ["Cancelled"], seconds=5)
+            assert statuses(simulator, stop) == ["Submitted"]
+            assert_gate_is_closed(gateway)
+        wait_for(lambda: EmergencyRun.objects.filter(came_by="file", state=EmergencyState.DONE).exists())
+        receipt = EmergencyRun.objects.get()
+        stopped = TradingState.objects.get()
+        assert (stopped.source, stopped.permission, stopped.set_by) == ("manual", "halted", "bob")
+        assert [row["order"] for row in receipt.results] == [str(entry.pk)] and receipt.first_cancel_at is not None
+        approve(unsent)
+        wait_state(unsent, OrderState.DENIED)
+    with running(simulator, halt_flag=flag):
+        broker.release_trading_state(scope=Scope.EVERYTHING, source=StopSource.MANUAL, reason="over", actor="cy")
+        still_denied = wait_state(give(simulator), OrderState.DENIED)
+        flag.unlink()
+        again = wait_state(give(simulator), OrderState.WORKING)
+    assert "smoke" in still_denied.state_reason and at_broker(simulator, still_denied) == []
+    assert statuses(simulator, again) == ["Submitted"] and EmergencyRun.objects.count() == 1
+
+
+def assert_gate_is_closed(gateway: RunningGateway) -> None:
+    flag = gateway.gateway.orders.stops.flag
+    assert flag is not None and flag.permission is TradingPermission.HALTED
+
+
+def test_flag_that_cannot_be_understood_stops_everything(simulator: SimulatorProcess, tmp_path: Path) -> None:
+    flag = tmp_path / "HALT"
+    flag.write_text("stop, please")
+    with running(simulator, halt_flag=flag):
+        denied = wait_state(give(simulator), OrderState.DENIED)
+    assert "stop, please" in denied.state_reason and at_broker(simulator, denied) == []
+
+
+def test_halt_that_the_broker_does_not_confirm_escalates_and_is_still_carried_out(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        entry = working(simulator)
+        simulator.control("1100")
+        action = halt()
+        unverified = ended(action, seconds=20)
+        assert unverified.state == EmergencyState.ESCALATED and "10 s" in unverified.problem
+        simulator.control("1102")
+        wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=20)
+        assert statuses(simulator, entry) == ["Cancelled"]
