@@ -89,7 +89,3 @@ def crontab_line() -> str:
     """A line that works: absolute paths only, its output kept."""
     log = Path(settings.LOG_FILE).parent / "cron.log"
     return f"35 16 * * * {manage('run_job daily_snapshot')} >> {log} 2>&1"
-
-
-def log_file() -> Path:
-    return Path(settings.LOG_FILE)

@@ -324,7 +324,7 @@ def test_panel_shows_the_log_and_a_manual_run_by_absolute_path(admin_client: Cli
     journal.record(step="Job", message="job failed: sample_quick: no", scope="jobs")
     shown = page(admin_client, OVERVIEW)
     assert f"{diagnosis.manage_file()} run_job job_cleanup" in shown
-    assert f"tail -f {causes.log_file()}" in shown
+    assert f"{diagnosis.manage_file()} logs scheduler --follow" in shown
 
 
 def test_clock_that_is_off_is_seen() -> None:

@@ -58,7 +58,7 @@ class OverviewAdmin(ReadOnlyAdmin):
             "bad_checks": sum(check.is_good is False for check in checks),
             "causes": causes.common_causes(),
             "crontab_line": causes.crontab_line(),
-            "follow_command": f"tail -f {causes.log_file()}",
+            "follow_command": diagnosis.manage("logs scheduler --follow"),
             "events": [event for event in journal.latest_events(limit=LOOKED_AT) if event.scope == "jobs"][:LOG_LINES],
             "may_act": may_act(request),
             "runnable": {card.name for card in cards if may_act(request, card.name)},

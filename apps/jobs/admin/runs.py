@@ -48,10 +48,11 @@ class JobFilter(admin.SimpleListFilter):
 @admin.register(JobRun)
 class JobRunAdmin(ReadOnlyAdmin):
     change_list_template = "admin/jobs/run_list.html"
-    list_display = ("number", "job", "state_tag", "attempts", "progress", "slot", "created_at", "took", "started_by")
+    list_display = ("number", "job", "state_tag", "attempts", "slot", "created_at", "took", "started_by")
     list_display_links = ("number",)
     # By anything else a million rows would have to be sorted first.
     sortable_by = ("number", "created_at")
+    show_facets = admin.ShowFacets.NEVER
     list_filter = ("state", JobFilter, "created_at")
     search_fields = ("id",)
     search_help_text = "A run's number, part of a job's name, or words of an error"
@@ -96,12 +97,11 @@ class JobRunAdmin(ReadOnlyAdmin):
     def attempts(self, run: JobRun) -> str:
         return f"{run.attempt} of {run.max_attempts}"
 
-    @admin.display(description="Progress")
-    def progress(self, run: JobRun) -> str:
-        return run_view.progress_text(run) or "-"
-
     @admin.display(description="Took")
     def took(self, run: JobRun) -> str:
+        """Of a run that goes on, how far it is."""
+        if run.state == RunState.RUNNING:
+            return run_view.progress_text(run) or "-"
         return span(run.ended_at - run.attempt_started_at) if run.ended_at and run.attempt_started_at else "-"
 
     def change_view(
