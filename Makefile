@@ -46,6 +46,9 @@ bench: .venv/test.stamp
 quarter: .venv/test.stamp
 	@WHOLE_QUARTER=1 $(BIN)/python -m pytest tests/quarter -q -s $(ARGS)
 
+storm: .venv/test.stamp
+	@STORM_KILLS=$${STORM_KILLS:-500} $(BIN)/python -m pytest tests/jobs/test_storm.py -q -s $(ARGS)
+
 lock:
 	@$(LOCK) -o requirements.txt requirements.in
 	@$(LOCK) -o requirements-dev.txt requirements-dev.in

@@ -241,7 +241,7 @@ def test_run_of_an_unknown_job_ends_as_errored(workers: Workers) -> None:
     workers.start()
     run = ask_for("quick")
     renamed = JobRun.objects.create(job="of_another_version", max_attempts=3, started_by="test")
-    queue.put_run(run_id=renamed.pk, attempt=1, timeout=10, not_before=clock.now())
+    queue.put_run(run_id=renamed.pk, attempt=1, job=renamed.job, not_before=clock.now())
     wait_for_state(renamed, RunState.ERRORED)
     assert renamed.error == "this version knows no job 'of_another_version'"
     wait_for_state(run, RunState.SUCCEEDED)

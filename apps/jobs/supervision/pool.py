@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
+from collections.abc import Callable
 from multiprocessing import Event, Process
+from pathlib import Path
 from typing import Any
 
 from django.db import connections
 from django_q.cluster import Cluster, Sentinel, get_mp_context
+from django_q.monitor import monitor
+from django_q.pusher import pusher
 from django_q.worker import worker
 
 from apps.jobs import marks, workplace
@@ -28,6 +33,7 @@ class JobCluster(Cluster):
     sentinel: Any
 
     def start(self) -> int:
+        name_process("master")
         self.stop_event, self.start_event = Event(), Event()
         self.sentinel = get_mp_context().Process(
             target=JobSentinel,
@@ -48,6 +54,7 @@ class JobSentinel(Sentinel):
     event_out: Any
 
     def __init__(self, stop: Any, start: Any, cluster_id: uuid.UUID, broker: Any, timeout: int | None) -> None:
+        name_process("sentinel")
         Sentinel.__init__(self, stop, start, cluster_id, broker, timeout, start=False)
         bell = Bell()
         self.seats = self.task_queue = Seats(self.pool_size, bell)
@@ -63,13 +70,33 @@ class JobSentinel(Sentinel):
         taken = {number for process, number in self._seat_of.items() if process in self.pool}
         number = next(number for number in range(self.pool_size) if number not in taken)
         timer = Timer()
-        process: Any = get_mp_context().Process(
-            target=sit_down, args=(number, self.seats.all[number], timer, self.result_queue, self.timeout), daemon=True
-        )
+        process = start("worker", sit_down, number, self.seats.all[number], timer, self.result_queue, self.timeout)
         process.timer = timer
         self.pool.append(process)
-        process.start()
         self._seat_of = {process: number} | {old: taken for old, taken in self._seat_of.items() if old in self.pool}
+
+    def spawn_monitor(self) -> Any:
+        return start("monitor", monitor, self.result_queue, self.broker)
+
+    def spawn_pusher(self) -> Any:
+        return start("pusher", pusher, self.task_queue, self.event_out, self.broker)
+
+
+def start(role: str, work: Callable[..., None], *arguments: Any) -> Any:
+    process = get_mp_context().Process(target=play, args=(role, work, arguments), daemon=True)
+    process.start()
+    return process
+
+
+def play(role: str, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    name_process(role)
+    work(*arguments)
+
+
+def name_process(role: str) -> None:
+    """What `ps -o comm` and `top` show, on Linux."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(f"job-{role}")
 
 
 def sit_down(number: int, seat: Seat, timer: Timer, results: Channel, timeout: int | None) -> None:

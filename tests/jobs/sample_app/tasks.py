@@ -90,3 +90,15 @@ def buggy(context: JobContext) -> dict[str, Any]:
 def endless(context: JobContext) -> dict[str, Any]:
     while True:
         time.sleep(0.05)
+
+
+def brief(context: JobContext) -> dict[str, Any]:
+    """As long as its run's number tells: from nothing to 40 ms."""
+    leave_trace(context, "run")
+    time.sleep(context.run.pk % 5 / 100)
+    return {"attempt": context.run.attempt}
+
+
+BRIEF = [f"sample_brief_{number}" for number in range(12)]
+for name in BRIEF:
+    job(name=name, title="Brief", retry_delays=(0, 1, 1))(brief)
