@@ -1,0 +1,149 @@
+"""Lost and late answers, lost links, refusals: every intent is one order at the broker, or none and said so."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from apps.broker import services as broker
+from apps.broker.choices import OrderState, OrderType
+from apps.broker.models import Order, OrderNumbering
+from apps.broker.simulator.testing import SimulatorProcess
+from apps.journal.models import Event
+from tests.broker.gateway.ordering import at_broker, cancels, give, placements, state, wait_state
+from tests.broker.gateway.running import running, wait_until_tables_agree
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def history(order: Order) -> list[str]:
+    return list(order.events.order_by("id").values_list("after", flat=True))
+
+
+def test_lost_acknowledgements_and_lost_orders_are_told_apart(simulator: SimulatorProcess) -> None:
+    """Silence either way: only the lists know. A limit order that never arrived goes again, a market order never."""
+    with running(simulator):
+        simulator.control("lose-ack 1")
+        unheard = give(simulator)
+        wait_for(lambda: len(at_broker(simulator, unheard)) == 1)
+        simulator.control("lose-order 1")
+        lost = give(simulator, "QQQ")
+        wait_for(lambda: len(placements(simulator, lost)) == 1)
+        simulator.control("lose-order 1")
+        lost_market = give(simulator, "IWM", order_type=OrderType.MARKET, limit_price=None)
+        wait_state(unheard, OrderState.WORKING, seconds=20)
+        lost = wait_state(lost, OrderState.WORKING, seconds=30)
+        wait_for(lambda: Order.objects.get(pk=lost_market.pk).looks >= 2, seconds=20)
+        assert state(lost_market) == OrderState.UNRESOLVED
+        Order.objects.filter(pk=lost_market.pk).update(state_since=lost_market.created_at.replace(year=2020))
+        wait_for(lambda: Event.objects.filter(level="ERROR", data__escalation="order unresolved").exists())
+    assert "unresolved" in history(unheard) and len(placements(simulator, unheard)) == 1
+    assert len(at_broker(simulator, unheard)) == len(at_broker(simulator, lost)) == 1
+    assert (len(placements(simulator, lost)), lost.times_sent) == (2, 2)
+    assert at_broker(simulator, lost_market) == [] and len(placements(simulator, lost_market)) == 1
+
+
+def test_order_of_the_silent_minutes_of_1100_is_found_afterwards(simulator: SimulatorProcess) -> None:
+    with running(simulator) as gateway:
+        simulator.control("delay 300")
+        late = give(simulator)
+        wait_for(lambda: len(placements(simulator, late)) == 1)
+        simulator.control("1100")
+        simulator.control("delay 0")
+        wait_for(lambda: not gateway.gateway.keeper.is_ready)
+        held = give(simulator, "QQQ")
+        wait_for(lambda: state(late) in {OrderState.WORKING, OrderState.UNRESOLVED}, seconds=10)
+        assert state(held) == OrderState.APPROVED and placements(simulator, held) == []
+        simulator.control("1102")
+        wait_state(late, OrderState.WORKING)
+        wait_state(held, OrderState.WORKING)
+    assert len(at_broker(simulator, late)) == len(at_broker(simulator, held)) == 1
+
+
+def test_numbers_never_come_again_after_a_restart_that_rolls_them_back(simulator: SimulatorProcess) -> None:
+    with running(simulator) as gateway:
+        first = wait_state(give(simulator, order_type=OrderType.MARKET), OrderState.FILLED)
+        simulator.control("restart 0.3")
+        wait_for(lambda: not gateway.gateway.keeper.is_ready)
+        gateway.wait_ready()
+        second = wait_state(give(simulator), OrderState.WORKING)
+        assert second.epoch is not None and first.epoch is not None and second.epoch > first.epoch
+    assert first.order_id is not None and second.order_id is not None and second.order_id > first.order_id
+    assert OrderNumbering.objects.get(client_id=1).highest == second.order_id
+    (shown,) = at_broker(simulator, second)
+    assert shown["order_id"] == second.order_id
+
+
+def test_refusals_are_decided_by_the_brokers_lists(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        simulator.control("reject 1 201 Order rejected - reason:No trading permission")
+        refused = wait_state(give(simulator), OrderState.REJECTED)
+        assert "No trading permission" in refused.state_reason
+        simulator.control("fail placeOrder 399 1")
+        told = give(simulator)
+        wait_for(lambda: len(placements(simulator, told)) == 1)
+        simulator.control("fail placeOrder 103 1")
+        duplicate = give(simulator, "QQQ")
+        wait_for(lambda: len(placements(simulator, duplicate)) == 1)
+        simulator.control("fail placeOrder 200 1")
+        unknown = give(simulator, "IWM", order_type=OrderType.MARKET)
+        duplicate = wait_state(duplicate, OrderState.WORKING, seconds=25)
+        unknown = wait_state(unknown, OrderState.REJECTED, seconds=25)
+    assert (duplicate.times_sent, len(at_broker(simulator, duplicate))) == (2, 1)
+    assert "IBKR 200" in unknown.state_reason and len(placements(simulator, unknown)) == 1
+    assert at_broker(simulator, unknown) == []
+
+
+def test_fills_in_parts_repeated_and_corrected_are_counted_once(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        order = wait_state(give(simulator), OrderState.WORKING)
+        simulator.control(f"fill 1 {order.order_id} 4 100")
+        wait_for(lambda: Order.objects.get(pk=order.pk).filled_quantity == 4)
+        simulator.control("dup-exec")
+        simulator.control(f"fill 1 {order.order_id} 6 110")
+        simulator.control("dup-exec")
+        order = wait_state(order, OrderState.FILLED)
+        wait_for(lambda: Order.objects.get(pk=order.pk).average_fill_price == Decimal(106))
+        wait_until_tables_agree(simulator)
+    order.refresh_from_db()
+    (shown,) = at_broker(simulator, order)
+    assert order.filled_quantity == Decimal(shown["filled"]) == 10
+
+
+def test_modification_is_in_the_ledger_when_the_broker_shows_it(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        order = wait_state(give(simulator), OrderState.WORKING)
+        changes = {"quantity": Decimal(7), "limit_price": Decimal("1.5")}
+        broker.request_modification(order_id=order.pk, changes=changes, actor="person")
+        wait_for(lambda: Order.objects.filter(pk=order.pk, wanted_changes={}, quantity=7).exists())
+        (shown,) = at_broker(simulator, order)
+        assert (shown["quantity"], shown["limit_price"], shown["order_id"]) == ("7", 1.5, order.order_id)
+        simulator.control("fail placeOrder 201 1")
+        broker.request_modification(order_id=order.pk, changes={"limit_price": Decimal(2)}, actor="person")
+        wait_for(lambda: "not modified" in order.events.latest("id").message, seconds=20)
+        order.refresh_from_db()
+        (shown,) = at_broker(simulator, order)
+        assert (shown["status"], shown["limit_price"]) == ("Submitted", 1.5)
+        assert (order.state, order.limit_price, order.wanted_changes) == (OrderState.WORKING, Decimal("1.5"), {})
+        simulator.control("mute placeOrder 1")
+        broker.request_modification(order_id=order.pk, changes={"limit_price": Decimal(3)}, actor="person")
+        broker_silent = "did not answer and still shows the old terms"
+        wait_for(lambda: broker_silent in order.events.latest("id").message, seconds=20)
+
+
+def test_cancel_is_sent_again_until_the_broker_shows_it_and_while_not_ready(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        order, other = (wait_state(give(simulator, symbol), OrderState.WORKING) for symbol in ("SPY", "QQQ"))
+        simulator.control("mute cancelOrder 2")
+        broker.request_cancel(order_id=order.pk, actor="person")
+        wait_state(order, OrderState.CANCELLED)
+        assert len(cancels(simulator)) >= 3
+        simulator.control("farm 2103")
+        wait_for(lambda: not Event.objects.filter(step="Session").latest("id").message.endswith("Ready"))
+        held = give(simulator)
+        broker.request_cancel(order_id=other.pk, actor="person")
+        wait_state(other, OrderState.CANCELLED)
+        assert state(held) == OrderState.APPROVED
+    assert [row["status"] for one in (order, other) for row in at_broker(simulator, one)] == ["Cancelled"] * 2
