@@ -26,12 +26,13 @@ class Stored:
 
 
 def store_recommendation(*, recommendation: Recommendation, job_run: int | None = None, actor: str = "") -> Stored:
-    """Signal, advice and the notice of it in one transaction, then the text file of the day."""
+    """Signal and advice in one transaction, with the notice where a job advises: nobody watches it. Then the text file
+    of the day."""
     with transaction.atomic():
         signal = store_signal(computed=recommendation.computed, job_run=job_run, actor=actor)
         report = reports.written_report(recommendation)
         advice = store_advice(recommendation=recommendation, signal=signal, report=report, job_run=job_run, actor=actor)
-        if advice.trade_count:
+        if advice.trade_count and job_run is not None:
             subject = f"Rebalance of {advice.account}: {advice.summary}"
             journal.notify(subject, report[:NOTICE_LENGTH], key=f"rebalance:{advice.pk}", actor=actor)
     return Stored(advice, keep_text(recommendation, report, actor))

@@ -138,7 +138,9 @@ def test_newest_is_found_up_to_a_moment_and_by_account() -> None:
 def test_notice_of_trades_holds_the_beginning_of_the_report() -> None:
     hold(store_snapshot(cash="100000"), "SXLE", "50", "100")
     found = recommend()
-    store_recommendation(recommendation=found)
+    store_recommendation(recommendation=found, actor="ann")
+    assert not Delivery.objects.exists(), "who asks by hand sees the answer"
+    store_recommendation(recommendation=found, job_run=7)
     notice = Delivery.objects.get()
     assert notice.subject == "Rebalance of DU1: 4 trades recommended"
     assert notice.body == reports.written_report(found)[:1000] and len(notice.body) == 1000
@@ -149,7 +151,7 @@ def test_notice_of_trades_holds_the_beginning_of_the_report() -> None:
 
 def test_nothing_to_trade_is_no_notice() -> None:
     store_snapshot(cash="100000")
-    store_recommendation(recommendation=recommend(threshold=1.0))
+    store_recommendation(recommendation=recommend(threshold=1.0), job_run=7)
     assert not Delivery.objects.exists() and RebalanceAdvice.objects.count() == 1
 
 
@@ -158,5 +160,5 @@ def test_notice_exists_only_with_the_advice() -> None:
     found = recommend()
     broken = replace(found, advice=replace(found.advice, trades=(found.advice.trades[0],) * 2))
     with pytest.raises(IntegrityError):
-        store_recommendation(recommendation=broken)
+        store_recommendation(recommendation=broken, job_run=7)
     assert not Delivery.objects.exists() and not files.report_path(NOW.date()).exists()
