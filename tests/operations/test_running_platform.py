@@ -130,8 +130,11 @@ def test_status_file_has_the_agreed_shape_and_is_what_status_answers(platform: P
         assert abs((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()) < 200
     assert run["status"] == "success" and run["last_success"] == run["last_end"]
     token = platform.manage("api_token", "create", "status", "--role", "viewer").stdout.strip()
-    answered = platform.get_json("/status", token)[1]
-    assert answered["jobs"]["daily_snapshot"] == run
+    wait_for(
+        lambda: platform.get_json("/status", token)[1]["jobs"]["daily_snapshot"] == snapshot_status(platform),
+        seconds=30,
+        what="the file says what /status answers",
+    )
     assert not list((platform.folder / "logs").glob(".scheduler_status.json.*")), "a draft was left"
 
 
