@@ -159,6 +159,9 @@ def test_every_slot_is_accounted_for_and_every_report_is_true(life: Life, capsys
     check_exceptions()
     if WHOLE:
         check_sunday_of_the_pause()
+    for signal in MomentumSignal.objects.all():
+        # Over Christmas London is closed for four days.
+        assert 1 <= (signal.created_at.date() - signal.signal_date).days <= 4, signal
     for report in Report.objects.order_by("first_date"):
         check_report(report)
     for month in {f"{START:%Y-%m}", "2025-12"}:

@@ -58,7 +58,7 @@ def _advice(facts: Facts, advice: RebalanceAdvice | None) -> list[Block]:
 
 def _trades(advice: RebalanceAdvice, trades: list[AdvisedTrade]) -> Table:
     columns = [
-        Column("Action", 0.7),
+        Column("Action", 0.8),
         Column("Fund", 0.8),
         Column("Line", 0.9),
         Column("Shares", 0.9, "right"),

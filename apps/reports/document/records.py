@@ -111,7 +111,7 @@ def jobs(facts: Facts) -> Section:
         return Section(heading, [Text("No job ran in this period: no worker was running, or no schedule was due.")])
     columns = [
         Column("Job", 2.1),
-        Column("What it does", 3.0),
+        Column("What it does", 3.8),
         Column("Runs", 0.7, "right"),
         Column("Succeeded", 1.2, "right"),
         Column("Failed", 0.8, "right"),
