@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django_q.signing import SignedPackage
 
@@ -30,6 +32,10 @@ T = TypeVar("T")
 @pytest.fixture
 def sample_jobs() -> Iterator[None]:
     """The sample jobs, known to this process while the test runs."""
+    yield from known_sample_jobs()
+
+
+def known_sample_jobs() -> Iterator[None]:
     module = sys.modules.get("tests.jobs.sample_app.tasks")
     before = {job.name for job in registry.all_jobs()}
     importlib.reload(module) if module else importlib.import_module("tests.jobs.sample_app.tasks")
@@ -93,8 +99,16 @@ class Workers:
         lines = [line.split() for line in self.trace_file.read_text().splitlines()]
         return [(int(run), int(attempt), what, int(pid)) for run, attempt, what, pid in lines]
 
+    def trace_of(self, *runs: JobRun) -> list[tuple[int, str]]:
+        """(attempt, what) of these runs."""
+        wanted = {run.pk for run in runs}
+        return [(attempt, what) for run, attempt, what, _ in self.trace() if run in wanted]
+
     def let_slow_jobs_end(self) -> None:
         self.trace_file.with_name(self.trace_file.name + ".finish").touch()
+
+    def hold_slow_jobs(self) -> None:
+        self.trace_file.with_name(self.trace_file.name + ".finish").unlink()
 
     def queue_processes(self) -> list[psutil.Process]:
         """django-q2's processes of all workers of this test, whoever their parent is by now."""
@@ -162,6 +176,19 @@ def desk() -> Iterator[Desk]:
     one = Desk()
     yield one
     one.close()
+
+
+@pytest.fixture(scope="module")
+def one_worker(tmp_path_factory: Any, django_db_setup: None, django_db_blocker: Any) -> Iterator[Workers]:
+    """One worker for all tests of a module that leave it as it was. Each looks at its own runs only."""
+    with django_db_blocker.unblock(), contextmanager(known_sample_jobs)():
+        running = Workers(tmp_path_factory.mktemp("worker"))
+        running.start()
+        yield running
+        running.let_slow_jobs_end()
+        running.stop()
+        call_command("flush", interactive=False, verbosity=0)
+        connection.close()
 
 
 def ask_for(name: str) -> JobRun:

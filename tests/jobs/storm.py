@@ -15,6 +15,7 @@ from django_q.models import OrmQ
 from apps.jobs.choices import UNFINISHED, RunState
 from apps.jobs.models import JobRun
 from tests.jobs.conftest import Workers, ask_for
+from tests.jobs.sample_app.names import BRIEF
 from tests.waiting import wait_for
 
 ROLES = ("worker", "worker", "pusher", "monitor", "sentinel", "master")
@@ -46,8 +47,6 @@ class Storm:
         wait_for(lambda: unfinished() == 0, seconds=60, what="end of all runs")
 
     def _ask(self, count: int) -> None:
-        from tests.jobs.sample_app.tasks import BRIEF
-
         self.runs += [ask_for(BRIEF[(len(self.runs) + number) % len(BRIEF)]).pk for number in range(count)]
 
     def _kill(self, role: str, chance: random.Random) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from apps.jobs.context import JobContext
 from apps.jobs.registry import job
+from tests.jobs.sample_app.names import BRIEF
 from tradeops.lib.errors import TradeOpsError
 
 TRACE = "SAMPLE_TRACE"
@@ -99,6 +100,5 @@ def brief(context: JobContext) -> dict[str, Any]:
     return {"attempt": context.run.attempt}
 
 
-BRIEF = [f"sample_brief_{number}" for number in range(12)]
 for name in BRIEF:
     job(name=name, title="Brief", retry_delays=(0, 1, 1))(brief)

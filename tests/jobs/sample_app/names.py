@@ -1,0 +1,1 @@
+BRIEF = [f"sample_brief_{number}" for number in range(12)]
