@@ -164,7 +164,7 @@ class Picture:
         row = self.orders.get(order.perm_id)
         if row is not None:
             self._put_order(_progressed(row, progress))
-            if progress.status == "Inactive":
+            if progress.status == "Inactive" != row.status:
                 # Refused, or only held back: the lists tell which.
                 self._on_unexplained()
         elif progress.status in translate.DONE:

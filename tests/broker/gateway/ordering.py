@@ -1,4 +1,4 @@
-"""Orders for tests of the gateway: proposed and approved as a person would, compared with the simulator's own ledger."""
+"""Orders for tests of the gateway: proposed and approved as a person would, and the simulator's own ledger."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from apps.broker.choices import (
     StopSource,
     TradingPermission,
 )
+from apps.broker.domain.orders import AT_RISK
 from apps.broker.models import EmergencyRun, Order, TradingState
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.ordering import approve, at_broker, give, propose, wait_state
@@ -143,10 +144,12 @@ def test_flag_file_stops_trading_without_a_database_and_is_written_down_later(
         assert [row["order"] for row in receipt.results] == [str(entry.pk)] and receipt.first_cancel_at is not None
         approve(unsent)
         wait_state(unsent, OrderState.DENIED)
-    with running(simulator, halt_flag=flag):
+    with running(simulator, halt_flag=flag) as gateway:
         broker.release_trading_state(scope=Scope.EVERYTHING, source=StopSource.MANUAL, reason="over", actor="cy")
         still_denied = wait_state(give(simulator), OrderState.DENIED)
         flag.unlink()
+        stops = gateway.gateway.orders.stops
+        wait_for(lambda: stops.flag is None and not stops.running)
         again = wait_state(give(simulator), OrderState.WORKING)
     assert "smoke" in still_denied.state_reason and at_broker(simulator, still_denied) == []
     assert statuses(simulator, again) == ["Submitted"] and EmergencyRun.objects.count() == 1
@@ -175,3 +178,17 @@ def test_halt_that_the_broker_does_not_confirm_escalates_and_is_still_carried_ou
         simulator.control("1102")
         wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=20)
         assert statuses(simulator, entry) == ["Cancelled"]
+
+
+def test_halt_in_the_middle_of_a_burst_leaves_nothing_behind(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        orders = [propose(simulator, quantity=Decimal(number)) for number in range(1, 21)]
+        approve(*orders)
+        wait_for(lambda: any(at_broker(simulator, order) for order in orders[:3]))
+        done = ended(halt())
+        left, arrived = true_orders(simulator), len(simulator.control("orders")["orders"])
+        wait_for(lambda: not Order.objects.filter(state__in=AT_RISK).exists())
+        states = set(Order.objects.values_list("state", flat=True))
+    assert (done.state, left) == (EmergencyState.DONE, set())
+    assert states <= {OrderState.CANCELLED, OrderState.DENIED}
+    assert len(simulator.control("orders")["orders"]) == arrived

@@ -91,13 +91,15 @@ def _admitted(family: Family, identity: Identity, objection: Callable[[Subject],
 
 def _reasons(order: Order, identity: Identity, objection: Callable[[Subject], str]) -> list[str]:
     subject = subject_of(order)
-    reasons = [objection(subject)]
+    reasons = []
     if subject.account != identity.account:
         reasons.append(f"this gateway trades {identity.account}, not {subject.account}")
     found = gate.look(account=subject.account, strategy=subject.strategy, con_id=subject.con_id)
     if not found.admits(OrderPurpose(order.purpose)):
         reasons += found.reasons
-    return [reason for reason in reasons if reason]
+    elif against := objection(subject):
+        reasons.append(against)
+    return reasons
 
 
 def _submit(family: Family, identity: Identity) -> list[Claimed]:

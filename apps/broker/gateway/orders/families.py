@@ -9,7 +9,7 @@ from django.db.models import Q
 from apps.broker import ledger
 from apps.broker.choices import OrderState
 from apps.broker.gateway.orders.wire import CANCEL_WITH_BLOCK, REDUCE, Placement
-from apps.broker.models import BrokerOrder, Order
+from apps.broker.models import BrokerOrder, Execution, Order
 from tradeops.lib import clock
 
 ACTOR = "gateway"
@@ -31,7 +31,7 @@ class Family:
 
 def gather(root: Order) -> Family | None:
     """None where the order must wait, or was ended here because it must not be sent any more."""
-    if BrokerOrder.objects.filter(order_ref=str(root.pk)).exists():
+    if _is_at_broker(root):
         # Taken for lost, but the broker has it: what the lists say decides, it is not sent again.
         return None
     if root.parent is not None and not _parent_allows(root, root.parent):
@@ -52,6 +52,11 @@ def gather(root: Order) -> Family | None:
         _deny(root, children, f"an order that belongs to it is {wrong.get_state_display().lower()}")
         return None
     return Family((root, *children, *([] if children or root.parent else _group(root))))
+
+
+def _is_at_broker(order: Order) -> bool:
+    reference = str(order.pk)
+    return any(table.objects.filter(order_ref=reference).exists() for table in (BrokerOrder, Execution))
 
 
 def _parent_allows(order: Order, parent: Order) -> bool:
@@ -80,7 +85,7 @@ def _group(root: Order) -> list[Order]:
         children=None,
     )
     rows = rows.exclude(pk=root.pk).select_related("account", "instrument", "parent").order_by("created_at", "pk")
-    return [order for order in rows if not BrokerOrder.objects.filter(order_ref=str(order.pk)).exists()]
+    return [order for order in rows if not _is_at_broker(order)]
 
 
 def placement(family: Family, place: int, first: int) -> Placement:
@@ -90,7 +95,7 @@ def placement(family: Family, place: int, first: int) -> Placement:
     if not family.has_children:
         return alone(order, first + place)
     if place and not group and len(family.members) > 2:
-        group, group_type = str(family.members[0].pk), REDUCE
+        group, group_type = bracket_group(family.members[0]), REDUCE
     last = place == len(family.members) - 1
     return Placement(first + place, first if place else 0, last, group, group_type)
 
@@ -102,7 +107,7 @@ def alone(order: Order, number: int) -> Placement:
     if parent is None:
         return Placement(number, 0, True, group, group_type)
     if not group and parent.children.count() > 1:
-        group, group_type = str(parent.pk), REDUCE
+        group, group_type = bracket_group(parent), REDUCE
     return Placement(number, _parent_number(order, parent), True, group, group_type)
 
 
@@ -122,3 +127,8 @@ def _end(order: Order, message: str) -> None:
 def _deny(root: Order, children: list[Order], message: str) -> None:
     for order in (root, *children):
         ledger.move(order.pk, before=[S.APPROVED], after=S.DENIED, message=message, actor=ACTOR)
+
+
+def bracket_group(parent: Order) -> str:
+    """The children's group by name: one that is sent again must end with the others too."""
+    return f"bracket-{parent.pk}"

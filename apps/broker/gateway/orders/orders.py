@@ -35,6 +35,10 @@ ORDERS, TRADING_STATES, EMERGENCIES = "broker_order", "broker_trading_state", "b
 CHANNELS = (ORDERS, TRADING_STATES, EMERGENCIES)
 # These say something about an order without ending it.
 HARMLESS = frozenset({Meaning.ORDER_NOTE, Meaning.INFORMATION, Meaning.FARM_OK, Meaning.DELAYED})
+# A modification is refused, the order works on.
+NOT_MODIFIED = frozenset({105, 329})
+# Answers to a cancel: the order is gone already, or just went.
+OF_CANCELS = frozenset({161, 202, 10147, 10148})
 
 
 class Orders:
@@ -100,10 +104,12 @@ class Orders:
 
     def on_message(self, number: int, code: int, text: str) -> None:
         """An error that names one of our order numbers. Errors never decide: they make us look."""
-        rule = rule_for(code)
-        if 0 < number < library.FIRST_REQUEST_ID and rule.meaning not in HARMLESS:
+        is_order = 0 < number < library.FIRST_REQUEST_ID
+        if not is_order or (rule_for(code).meaning in HARMLESS and code not in NOT_MODIFIED):
+            return
+        if code not in OF_CANCELS:
             self._errors.put_nowait((number, code, f"{text} (IBKR {code})"))
-            self._look_soon()
+        self._look_soon()
 
     async def _hear_errors(self) -> None:
         while True:
@@ -114,7 +120,8 @@ class Orders:
     async def _store_error(self, number: int, code: int, words: str) -> bool:
         client_id = self._config.client_id
         try:
-            if not await crossing.in_database(modifications.refuse, client_id, number, code, words):
+            taken = await crossing.in_database(modifications.refuse, client_id, number, code, words)
+            if not taken and code not in NOT_MODIFIED:
                 await crossing.in_database(unresolved.refuse, client_id, number, code, words)
         except DatabaseError:
             return False

@@ -79,7 +79,7 @@ class Submitter:
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
                 self._wake.clear()
                 try:
-                    await self._round()
+                    await self.round()
                     away = False
                 except DatabaseError as error:
                     if not away:
@@ -88,7 +88,7 @@ class Submitter:
         finally:
             await self._put_back_at_the_end()
 
-    async def _round(self) -> None:
+    async def round(self) -> None:
         await self._give_up_silent()
         await self._put_back("an earlier attempt was interrupted")
         version = self._stops.version
