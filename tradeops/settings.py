@@ -44,6 +44,11 @@ BROKER = BrokerConfig(
 )
 # How long a loosened limit waits where nobody else could approve it.
 RISK_COOL_OFF_HOURS = env.integer("RISK_COOL_OFF_HOURS", 24, low=1, high=720)
+# How long an order waits for a person, and an approved one for being sent.
+RISK_APPROVAL_MINUTES = env.integer("RISK_APPROVAL_MINUTES", 10, low=1, high=1440)
+# Orders of strategies within all limits go without a person: on paper all, live those of the named strategies.
+RISK_AUTO_APPROVE_PAPER = env.boolean("RISK_AUTO_APPROVE_PAPER", True)
+RISK_AUTO_APPROVE_LIVE = frozenset(env.list("RISK_AUTO_APPROVE_LIVE"))
 SIMULATOR_CONTROL_PORT = env.integer("SIMULATOR_CONTROL_PORT", 7597, low=1, high=65535)
 
 # HEALTH_PORT: the name that the momentum scheduler knew; pages and health share one port here.

@@ -1,12 +1,7 @@
-"""Trading days and closing times of the exchanges, half-days included, from exchange-calendars.
-
-The library takes a second to import and its own calendars end a year ahead: it is imported when first asked, and each
-year is built, and kept, when a slot falls into it.
-"""
+"""Trading days and closing times of the exchanges, half-days included."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,6 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from apps.jobs.exceptions import InvalidSchedule
+from tradeops.lib.sessions import UnknownCalendar, sessions_of
 
 # No exchange stays closed for longer; the longest closure on record after 1945 is far below it.
 LONGEST_CLOSURE_DAYS = 60
@@ -56,16 +52,10 @@ def find_zone(code: str) -> ZoneInfo:
 def closes_of(code: str, year: int) -> Mapping[date, datetime]:
     """The trading days of a year, each with the instant (UTC) at which trading ends."""
     find_zone(code)
-    with warnings.catch_warnings():
-        # The library speaks to an older pandas; what it computes is compared in the tests.
-        warnings.simplefilter("ignore")
-        import exchange_calendars
-
-        try:
-            calendar = exchange_calendars.get_calendar(code, start=f"{year}-01-01", end=f"{year}-12-31")
-        except ValueError as error:
-            raise InvalidSchedule(f"The calendar {code} does not know the year {year}: {error}") from error
-        return {day.date(): close.to_pydatetime().astimezone(UTC) for day, close in calendar.closes.items()}
+    try:
+        return {day: session.closes_at for day, session in sessions_of(code, year).items()}
+    except UnknownCalendar as error:
+        raise InvalidSchedule(str(error)) from error
 
 
 def close_on(code: str, day: date) -> datetime | None:

@@ -1,15 +1,18 @@
-"""What the account would hold and owe. Open orders count at once, as if they were filled."""
+"""What the account would hold and owe. Open orders count at once, as if they were filled, where they make it worse:
+an order on the other side, which may never be filled, makes room for nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from apps.broker.choices import Side
 from apps.risk.choices import DenialCode as Code
 from apps.risk.choices import LimitName
 from apps.risk.domain import prices
-from apps.risk.domain.facts import Facts, Holding, Intent, OpenOrder, Reason
+from apps.risk.domain.facts import Facts, Intent, Reason
 from apps.risk.domain.limits import Limits
 from tradeops.lib.known import Known, Unknown
 
@@ -38,9 +41,8 @@ def order_size(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]
     if isinstance(worth, Unknown):
         yield _unknown("what the order is worth", worth)
     elif isinstance(facts.equity, Known):
-        yield from _share(
-            Code.ORDER_VALUE, "The order is worth", worth.value, facts.equity.value, limits[LimitName.MAX_ORDER_VALUE]
-        )
+        base = capital(facts.equity.value, limits)
+        yield from _share(Code.ORDER_VALUE, "The order is worth", worth.value, base, limits[LimitName.MAX_ORDER_VALUE])
     most = limits[LimitName.MAX_ORDER_QUANTITY]
     if most is not None and intent.quantity > most:
         yield Reason(
@@ -60,20 +62,24 @@ def order_size(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]
 
 
 def position_share(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
-    """The instrument's position once this and its open orders are filled, valued at the order's price."""
+    """The instrument's position once this and its open orders of the same side are filled, at the order's price."""
     if isinstance(facts.holdings, Unknown) or isinstance(facts.equity, Unknown):
         return
     unit = unit_value(intent, facts)
     if isinstance(unit, Unknown):
         return
     held = sum((holding.quantity for holding in facts.holdings.value if holding.con_id == intent.con_id), ZERO)
-    pending = [order for order in facts.open_orders if order.con_id == intent.con_id and not order.is_closing]
-    after = held + sum((_signed(order) for order in pending), ZERO) + intent.signed_quantity
+    pending = (
+        order.signed_remaining
+        for order in facts.open_orders
+        if order.con_id == intent.con_id and order.side is intent.side and not order.is_closing
+    )
+    after = held + sum(pending, ZERO) + intent.signed_quantity
     if abs(after) <= abs(held) and after * held >= 0:
         return
-    limit = limits[LimitName.MAX_POSITION_SHARE]
+    limit, base = limits[LimitName.MAX_POSITION_SHARE], capital(facts.equity.value, limits)
     name = f"The position in {intent.symbol} would be worth"
-    yield from _share(Code.POSITION_SHARE, name, abs(after) * unit.value, facts.equity.value, limit)
+    yield from _share(Code.POSITION_SHARE, name, abs(after) * unit.value, base, limit)
 
 
 def funds(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -118,21 +124,35 @@ def gross_and_net(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reas
     worth = order_value(intent, facts)
     if isinstance(worth, Unknown) or isinstance(facts.holdings, Unknown) or isinstance(facts.equity, Unknown):
         return
-    values = _signed_values(facts.holdings.value, facts.open_orders)
-    if values is None:
+    before = _reaches(facts)
+    if before is None:
         yield _unknown("the exposure", Unknown("a position or an open order cannot be valued"))
         return
     signed = worth.value if intent.side is Side.BUY else -worth.value
-    by_instrument = dict(values)
-    by_instrument[intent.con_id] = by_instrument.get(intent.con_id, ZERO) + signed
-    gross, net = sum(map(abs, by_instrument.values()), ZERO), sum(by_instrument.values(), ZERO)
-    before_gross, before_net = sum(map(abs, values.values()), ZERO), sum(values.values(), ZERO)
-    if gross > before_gross:
-        limit = limits[LimitName.MAX_GROSS_EXPOSURE]
-        yield from _share(Code.GROSS_EXPOSURE, "Gross exposure would be", gross, facts.equity.value, limit)
-    if abs(net) > abs(before_net):
-        limit = limits[LimitName.MAX_NET_EXPOSURE]
-        yield from _share(Code.NET_EXPOSURE, "Net exposure would be", abs(net), facts.equity.value, limit)
+    base = capital(facts.equity.value, limits)
+    yield from _gross(before, intent.con_id, signed, base, limits[LimitName.MAX_GROSS_EXPOSURE])
+    after = before.get(intent.con_id, Reach()).plus(signed)
+    net = _net({**before, intent.con_id: after}, intent.side)
+    # A purchase while more is sold short than held brings it nearer to zero.
+    if net > 0:
+        yield from _share(Code.NET_EXPOSURE, "Net exposure would be", net, base, limits[LimitName.MAX_NET_EXPOSURE])
+
+
+def _gross(
+    before: dict[int, Reach], con_id: int, signed: Decimal, base: Decimal, limit: Decimal | None
+) -> Iterator[Reason]:
+    after = {**before, con_id: before.get(con_id, Reach()).plus(signed)}
+    gross = sum((reach.gross for reach in after.values()), ZERO)
+    if gross > sum((reach.gross for reach in before.values()), ZERO):
+        yield from _share(Code.GROSS_EXPOSURE, "Gross exposure would be", gross, base, limit)
+
+
+def _net(reaches: dict[int, Reach], side: Side) -> Decimal:
+    """How far the whole account could go to that side; negative where it stays on the other."""
+    held = sum((reach.held for reach in reaches.values()), ZERO)
+    if side is Side.BUY:
+        return held + sum((reach.buying for reach in reaches.values()), ZERO)
+    return sum((reach.selling for reach in reaches.values()), ZERO) - held
 
 
 def reduces(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -176,26 +196,48 @@ def order_value(intent: Intent, facts: Facts) -> Known[Decimal] | Unknown:
     return unit if isinstance(unit, Unknown) else Known(unit.value * intent.quantity, unit.as_of)
 
 
-def _signed(order: OpenOrder) -> Decimal:
-    return order.remaining if order.side is Side.BUY else -order.remaining
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The value held in one instrument, signed, and what open orders may add on either side."""
+
+    held: Decimal = ZERO
+    buying: Decimal = ZERO
+    selling: Decimal = ZERO
+
+    @property
+    def gross(self) -> Decimal:
+        return max(abs(self.held), self.held + self.buying, self.selling - self.held)
+
+    def plus(self, signed: Decimal) -> Reach:
+        if signed > 0:
+            return replace(self, buying=self.buying + signed)
+        return replace(self, selling=self.selling - signed)
 
 
-def _signed_values(holdings: tuple[Holding, ...], orders: tuple[OpenOrder, ...]) -> dict[int, Decimal] | None:
-    values: dict[int, Decimal] = {}
-    for con_id, value in [
-        *((holding.con_id, holding.value) for holding in holdings if holding.quantity),
-        *((order.con_id, _signed_value(order)) for order in orders if not order.is_closing),
-    ]:
-        if value is None:
-            return None
-        values[con_id] = values.get(con_id, ZERO) + value
-    return values
-
-
-def _signed_value(order: OpenOrder) -> Decimal | None:
-    if order.value is None:
+def _reaches(facts: Facts) -> dict[int, Reach] | None:
+    """By instrument; None where something cannot be valued."""
+    if isinstance(facts.holdings, Unknown):
         return None
-    return order.value if order.side is Side.BUY else -order.value
+    reaches: dict[int, Reach] = {}
+    for holding in facts.holdings.value:
+        if holding.value is None and holding.quantity:
+            return None
+        known = reaches.get(holding.con_id, Reach())
+        reaches[holding.con_id] = replace(known, held=known.held + (holding.value or ZERO))
+    for order in facts.open_orders:
+        if order.is_closing:
+            continue
+        if order.value is None:
+            return None
+        signed = order.value if order.side is Side.BUY else -order.value
+        reaches[order.con_id] = reaches.get(order.con_id, Reach()).plus(signed)
+    return reaches
+
+
+def capital(equity: Decimal, limits: Limits) -> Decimal:
+    """What shares are counted of: equity, or the capital set aside for trading where that is less."""
+    total = limits[LimitName.TOTAL_CAPITAL]
+    return equity if total is None else min(equity, total)
 
 
 def _share(code: Code, name: str, worth: Decimal, of_equity: Decimal, limit: Decimal | None) -> Iterator[Reason]:
@@ -203,7 +245,7 @@ def _share(code: Code, name: str, worth: Decimal, of_equity: Decimal, limit: Dec
         return
     yield Reason(
         code,
-        f"{name} {worth:.2f}, {worth / of_equity:.1%} of net liquidation; {limit:.1%} are allowed.",
+        f"{name} {worth:.2f}, {worth / of_equity:.1%} of the capital of {of_equity:.2f}; {limit:.1%} are allowed.",
         {"value": str(worth), "equity": str(of_equity), "limit": str(limit)},
     )
 

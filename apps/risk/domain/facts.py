@@ -14,6 +14,7 @@ from tradeops.lib.known import Known, Unknown
 
 CLOSING = frozenset({OrderPurpose.EXIT, OrderPurpose.PROTECTIVE, OrderPurpose.FLATTEN})
 LIVE_SOURCES = frozenset({PriceSource.MARKET, PriceSource.MID})
+DELAYED_SOURCES = frozenset({PriceSource.DELAYED, PriceSource.DELAYED_LAST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class Holding:
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
     """An order that the broker has or may come to have. `value` of what remains, in the account's currency, unsigned;
-    None: cannot be valued."""
+    None: cannot be valued. `is_settling`: a fill that the position does not show yet, the order itself has ended.
+    """
 
     con_id: int
     side: Side
@@ -83,19 +85,28 @@ class OpenOrder:
     value: Decimal | None = None
     oca_group: str = ""
     quantity: Decimal = Decimal(0)
+    is_settling: bool = False
 
     @property
     def is_closing(self) -> bool:
         return self.purpose in CLOSING
 
+    @property
+    def signed_remaining(self) -> Decimal:
+        return self.remaining if self.side is Side.BUY else -self.remaining
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Amounts are in the account's currency. `exchange_rate` turns the instrument's currency into it."""
+    """Amounts are in the account's currency. `exchange_rate` turns the instrument's currency into it.
+
+    `clock_skew`: seconds by which the database's clock and this machine's differ.
+    """
 
     now: datetime
     permission: TradingPermission
     stop_reasons: tuple[str, ...]
+    clock_skew: float
     session_problem: str
     restart_is_near: bool
     mode_problem: str

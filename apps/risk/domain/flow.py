@@ -12,9 +12,12 @@ from apps.risk.domain.limits import Limits
 
 
 def open_orders(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
-    most, now = limits[LimitName.MAX_OPEN_ORDERS], len(facts.open_orders)
+    most = limits[LimitName.MAX_OPEN_ORDERS]
+    now = sum(not order.is_settling for order in facts.open_orders)
     if most is not None and now + 1 > most:
-        yield Reason(Code.OPEN_ORDERS, f"{now} orders are open, {most:f} are allowed.", {"open": now})
+        yield Reason(
+            Code.OPEN_ORDERS, f"{now} orders are open, {most:f} are allowed.", {"open": now, "limit": str(most)}
+        )
 
 
 def rate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -52,7 +55,7 @@ def duplicate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             intent.limit_price,
             intent.purpose,
         )
-        if alike and age < seconds:
+        if alike and age < seconds and not order.is_settling:
             yield Reason(
                 Code.DUPLICATE,
                 f"The same order was given {age:.1f} s ago; within {seconds:f} s that is taken for a repetition.",
@@ -64,6 +67,7 @@ def duplicate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
 def self_cross(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     """An own entry on the other side could trade with this one."""
     for order in facts.open_orders:
-        if order.con_id == intent.con_id and order.side is not intent.side and not order.is_closing:
+        opposes = order.con_id == intent.con_id and order.side is not intent.side
+        if opposes and not order.is_closing and not order.is_settling:
             yield Reason(Code.SELF_CROSS, f"An own {order.side.label.lower()} order in {intent.symbol} is open.")
             return

@@ -78,6 +78,8 @@ CATALOGUE: dict[N, LimitKind] = {
         kind(N.PRICE_COLLAR, F, "0.03", f"{RTS6}(1)a", highest="1"),
         kind(N.CURRENCY_PRICE_COLLAR, F, "0.01", f"{RTS6}(1)a", highest="1"),
         kind(N.MAX_QUOTE_AGE, S, "5", RULE, highest="3600"),
+        kind(N.DELAYED_QUOTES, C, "0", OWN, highest="1"),
+        kind(N.MAX_PRICE_DRIFT, F, "0.01", OWN, highest="1"),
         kind(N.MAX_ACCOUNT_AGE, S, "240", "IB states account values every three minutes", highest="3600"),
         kind(N.MAX_POSITION_SHARE, F, "0.25", OWN, highest="10"),
         kind(N.FUNDS_MARGIN, X, "1.01", OWN, lowest="1", highest="10", tighter=Tighter.HIGHER),
@@ -95,13 +97,13 @@ CATALOGUE: dict[N, LimitKind] = {
 
 
 def tightest(name: N, values: Iterable[Decimal | None]) -> Decimal | None:
-    """Of the values that apply the one that allows least; the default where none is set."""
+    """Of the values that apply the one that allows least; None (no limit) where none is set."""
     limit = CATALOGUE[name]
     best: Decimal | None = None
     for value in values:
         if value is not None and limit.is_tighter(value, best):
             best = value
-    return limit.default if best is None else best
+    return best
 
 
 Limits = Mapping[N, Decimal | None]

@@ -9,12 +9,12 @@ from decimal import Decimal
 from apps.broker.choices import OrderType, Side
 from apps.risk.choices import DenialCode as Code
 from apps.risk.choices import LimitName
-from apps.risk.domain.facts import LIVE_SOURCES, Facts, Intent, Quote, Reason
+from apps.risk.domain.facts import DELAYED_SOURCES, LIVE_SOURCES, Facts, Intent, Quote, Reason
 from apps.risk.domain.limits import Limits
 from tradeops.lib.known import Known, Unknown
 
 FUTURE_ALLOWED = timedelta(seconds=2)
-COLLARED = frozenset({OrderType.LIMIT, OrderType.LIMIT_ON_CLOSE, OrderType.MIDPRICE})
+AT_MARKET = frozenset({OrderType.MARKET, OrderType.MARKET_ON_CLOSE, OrderType.MIDPRICE})
 
 
 def quote(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -32,7 +32,8 @@ def quote(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             f"The quote of {intent.symbol} is {age.total_seconds():.0f} s old, {limit:f} s are allowed.",
             {"age": age.total_seconds(), "limit": str(limit)},
         )
-    if found.source not in LIVE_SOURCES:
+    delayed_will_do = found.source in DELAYED_SOURCES and bool(limits[LimitName.DELAYED_QUOTES])
+    if found.source not in LIVE_SOURCES and not delayed_will_do:
         yield Reason(
             Code.QUOTE_NOT_LIVE,
             f"The price of {intent.symbol} is not live: {found.source.label.lower()}.",
@@ -41,20 +42,37 @@ def quote(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
 
 
 def collar(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
-    """A buyer must not bid far above the market nor a seller ask far below it; the harmless side is free."""
-    price = intent.limit_price
-    if price is None or intent.order_type not in COLLARED or isinstance(facts.quote, Unknown):
-        return
+    """A buyer must not pay far more than the market's price nor a seller take far less; the harmless side is free."""
     limit = limits[LimitName.CURRENCY_PRICE_COLLAR if intent.sec_type == "CASH" else LimitName.PRICE_COLLAR]
-    reference = reference_price(intent, facts.quote.value)
-    if limit is None or reference <= 0:
+    if limit is None or isinstance(facts.quote, Unknown):
+        return
+    reference = facts.quote.value.price
+    if intent.order_type is OrderType.STOP_LIMIT and intent.stop_price is not None:
+        reference = intent.stop_price
+    price = accepted_price(intent, facts.quote.value)
+    if price is None or reference <= 0:
         return
     worse = (price - reference) / reference if intent.side is Side.BUY else (reference - price) / reference
     if worse > limit:
         yield Reason(
             Code.PRICE_COLLAR,
-            f"The price {price:f} is {worse:.1%} worse than the market's {reference:f}, {limit:.1%} are allowed.",
+            f"The price {price:f} is {worse:.1%} worse than {reference:f}, {limit:.1%} are allowed.",
             {"price": str(price), "reference": str(reference), "limit": str(limit)},
+        )
+
+
+def drift(reference: Decimal, now: Quote, limits: Limits) -> Iterator[Reason]:
+    """Whoever approves has the proposal's price before them: the market must still be near it."""
+    limit = limits[LimitName.MAX_PRICE_DRIFT]
+    if limit is None or reference <= 0:
+        return
+    moved = abs(now.price - reference) / reference
+    if moved > limit:
+        yield Reason(
+            Code.PRICE_DRIFT,
+            f"The price moved by {moved:.1%} from {reference:f} to {now.price:f} since it was proposed, "
+            f"{limit:.1%} are allowed.",
+            {"reference": str(reference), "price": str(now.price), "limit": str(limit)},
         )
 
 
@@ -80,6 +98,13 @@ def reference_price(intent: Intent, found: Quote) -> Decimal:
     """What it would trade at now: the ask for a buyer, the bid for a seller, else the price."""
     touch = found.ask if intent.side is Side.BUY else found.bid
     return touch if touch is not None and touch > 0 else found.price
+
+
+def accepted_price(intent: Intent, found: Quote) -> Decimal | None:
+    """The worst price that the order takes if it trades now; None where a stop decides later."""
+    if intent.limit_price is not None:
+        return intent.limit_price
+    return reference_price(intent, found) if intent.order_type in AT_MARKET else None
 
 
 def worst_price(intent: Intent, facts: Facts) -> Known[Decimal] | Unknown:

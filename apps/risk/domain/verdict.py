@@ -16,6 +16,7 @@ from apps.risk.domain.facts import Facts, Intent, Reason, Verdict
 from apps.risk.domain.limits import Limits
 from tradeops.lib.known import Unknown
 
+MAX_CLOCK_SKEW = 2.0
 Check = Callable[[Intent, Facts, Limits], Iterator[Reason]]
 
 
@@ -41,6 +42,16 @@ def session(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
         yield Reason(Code.RESTART_WINDOW, "The planned restart of the broker is less than five minutes away.")
 
 
+def clocks(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """Ages are worth nothing where the clocks disagree."""
+    if abs(facts.clock_skew) > MAX_CLOCK_SKEW:
+        yield Reason(
+            Code.CLOCK_SKEW,
+            f"The clocks of this machine and the database differ by {abs(facts.clock_skew):.1f} s: synchronise them.",
+            {"seconds": facts.clock_skew},
+        )
+
+
 def instrument(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     if facts.restriction:
         yield Reason(Code.INSTRUMENT_RESTRICTED, f"{intent.symbol} may not be traded: {facts.restriction}.")
@@ -62,6 +73,7 @@ def unknown(what: str, value: Unknown) -> Reason:
 ENTRY_CHECKS: tuple[Check, ...] = (
     trading_state,
     session,
+    clocks,
     instrument,
     market_hours,
     prices.quote,

@@ -1,5 +1,16 @@
 """Limits and verdicts; stopping and resuming; reconciliation."""
 
+from apps.risk.services.approval import approve_order, reject_order
 from apps.risk.services.limits import advance_limits, approve_limit, change_limit, refuse_limit
+from apps.risk.services.submission import preview_order, submit_order
 
-__all__ = ["advance_limits", "approve_limit", "change_limit", "refuse_limit"]
+__all__ = [
+    "advance_limits",
+    "approve_limit",
+    "approve_order",
+    "change_limit",
+    "preview_order",
+    "refuse_limit",
+    "reject_order",
+    "submit_order",
+]

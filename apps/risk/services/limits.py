@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Q
 
 from apps.broker.choices import Scope
 from apps.journal import services as journal
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 CHANGE, APPROVE = "risk.change_limits", "risk.approve_limits"
 STEP = "Limit"
+LIMIT_LOCK = 731_622
+OVERDUE_STATES = Q(state=RevisionState.PENDING, effective_at__isnull=False) | Q(
+    state=RevisionState.ACTIVE, expires_at__isnull=False
+)
 
 
 @transaction.atomic
@@ -46,11 +52,13 @@ def change_limit(
     kind = CATALOGUE[name]
     who = user.get_username() if user else actor
     _check(kind, value, reason, user, scope, target, expires_at)
-    # One change of a limit at a time.
-    list(LimitRevision.objects.select_for_update().filter(name=name))
+    _lock(name)
     now_holds = selectors.limit_in_force(name, scope, target)
     before = now_holds.value if now_holds else _inherited(kind, scope)
-    loosens = before is not None and value != before and not kind.is_tighter(value, before)
+    loosens = any(
+        known is not None and value != known and not kind.is_tighter(value, known)
+        for known in [before, *_held_afterwards(kind, scope, now_holds, expires_at)]
+    )
     if loosens and user is None:
         raise LimitError(f"{name}: only a person may loosen a limit.")
     LimitRevision.objects.filter(name=name, scope=scope, target=target, state=RevisionState.PENDING).update(
@@ -73,7 +81,7 @@ def change_limit(
 @transaction.atomic
 def approve_limit(*, revision_id: int, user: User) -> LimitRevision:
     """Put a pending loosening in force. Raises LimitError for one's own proposal, or without the permission."""
-    revision = LimitRevision.objects.select_for_update().get(pk=revision_id)
+    revision = _locked(revision_id)
     if not user.has_perm(APPROVE):
         raise LimitError(f"{user.get_username()} lacks the permission {APPROVE}: an administrator grants it.")
     if revision.state != RevisionState.PENDING:
@@ -86,7 +94,7 @@ def approve_limit(*, revision_id: int, user: User) -> LimitRevision:
 @transaction.atomic
 def refuse_limit(*, revision_id: int, user: User, reason: str) -> LimitRevision:
     """Take a pending loosening back; the proposer may, too. Raises LimitError."""
-    revision = LimitRevision.objects.select_for_update().get(pk=revision_id)
+    revision = _locked(revision_id)
     if not user.has_perm(APPROVE) and revision.proposed_by != user.get_username():
         raise LimitError(f"{user.get_username()} lacks the permission {APPROVE}: an administrator grants it.")
     if revision.state != RevisionState.PENDING:
@@ -100,7 +108,9 @@ def refuse_limit(*, revision_id: int, user: User, reason: str) -> LimitRevision:
 @transaction.atomic
 def advance_limits(*, now: datetime) -> int:
     """Put in force what has cooled off, end what has expired. Returns how many changed."""
-    rows = LimitRevision.objects.select_for_update()
+    rows = LimitRevision.objects.order_by("name", "pk")
+    for name in sorted(set(rows.filter(OVERDUE_STATES).values_list("name", flat=True))):
+        _lock(name)
     cooled = list(rows.filter(state=RevisionState.PENDING, effective_at__lte=now))
     expired = list(rows.filter(state=RevisionState.ACTIVE, expires_at__lte=now))
     for revision in cooled:
@@ -142,6 +152,28 @@ def _check(
         raise LimitError(f"{user.get_username()} lacks the permission {CHANGE}: an administrator grants it.")
     if expires_at is not None and expires_at <= clock.now():
         raise LimitError("The end of an exception must lie ahead.")
+
+
+def _lock(name: str) -> None:
+    """One change of a limit at a time, also of one that has no row yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LIMIT_LOCK, name])
+
+
+def _locked(revision_id: int) -> LimitRevision:
+    name = LimitRevision.objects.values_list("name", flat=True).get(pk=revision_id)
+    _lock(name)
+    return LimitRevision.objects.select_for_update().get(pk=revision_id)
+
+
+def _held_afterwards(
+    kind: LimitKind, scope: Scope, now_holds: LimitRevision | None, until: datetime | None
+) -> Iterator[Decimal | None]:
+    """What would hold again while the new value lasts: an exception must not be made to stay by stating it again."""
+    row = now_holds
+    while row is not None and row.expires_at is not None and (until is None or until > row.expires_at):
+        row = row.replaces
+        yield row.value if row else _inherited(kind, scope)
 
 
 def _inherited(kind: LimitKind, scope: Scope) -> Decimal | None:

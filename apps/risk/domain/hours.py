@@ -1,0 +1,72 @@
+"""When does an instrument trade? Told from its kind and its exchange; what cannot be told is Unknown."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+from tradeops.lib.known import Known, Unknown
+from tradeops.lib.sessions import UnknownCalendar, is_open
+
+NEW_YORK = ZoneInfo("America/New_York")
+FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
+# Currencies: from Sunday to Friday, with a pause at the end of each New York day.
+CURRENCIES_CLOSE, CURRENCIES_OPEN = time(17, 0), time(17, 15)
+
+CALENDARS = {
+    "XNYS": ("NYSE", "ARCA", "AMEX", "NASDAQ", "ISLAND", "BATS", "IEX", "PINK", "CBOE", "CBOE2", "ISE", "BOX", "PHLX"),
+    "XLON": ("LSE", "LSEETF"),
+    "XETR": ("IBIS", "IBIS2"),
+    "XPAR": ("SBF",),
+    "XAMS": ("AEB",),
+    "XMIL": ("BVME", "BVME.ETF"),
+    "XMAD": ("BM",),
+    "XSWX": ("EBS",),
+    "XSTO": ("SFB",),
+    "XTSE": ("TSE",),
+    "XTKS": ("TSEJ",),
+    "XHKG": ("SEHK",),
+    "XASX": ("ASX",),
+    "CMES": ("CME", "GLOBEX", "CBOT", "ECBOT", "NYMEX", "COMEX"),
+}
+BY_EXCHANGE = {exchange: calendar for calendar, exchanges in CALENDARS.items() for exchange in exchanges}
+# Where the exchange says nothing (SMART): the currency does, the euro's many exchanges apart.
+BY_CURRENCY = {
+    "USD": "XNYS",
+    "GBP": "XLON",
+    "CHF": "XSWX",
+    "SEK": "XSTO",
+    "CAD": "XTSE",
+    "JPY": "XTKS",
+    "HKD": "XHKG",
+    "AUD": "XASX",
+}
+
+
+def market_is_open(
+    *, sec_type: str, primary_exchange: str, exchange: str, currency: str, now: datetime
+) -> Known[bool] | Unknown:
+    if sec_type == "CRYPTO":
+        return Known(True, now)
+    if sec_type == "CASH":
+        return Known(currencies_trade(now), now)
+    named = BY_EXCHANGE.get(primary_exchange) or BY_EXCHANGE.get(exchange)
+    calendar = named or (None if sec_type in {"FUT", "FOP"} else BY_CURRENCY.get(currency))
+    if calendar is None:
+        return Unknown(f"no calendar is known for {primary_exchange or exchange or sec_type} {currency}")
+    try:
+        return Known(is_open(calendar, now), now)
+    except UnknownCalendar as error:
+        return Unknown(str(error))
+
+
+def currencies_trade(now: datetime) -> bool:
+    local = now.astimezone(NEW_YORK)
+    day, at = local.weekday(), local.time()
+    if day == SATURDAY:
+        return False
+    if day == SUNDAY:
+        return at >= CURRENCIES_OPEN
+    if day == FRIDAY:
+        return at < CURRENCIES_CLOSE
+    return not CURRENCIES_CLOSE <= at < CURRENCIES_OPEN

@@ -1,0 +1,160 @@
+"""What the account holds and what may still be filled, in its own currency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from apps.broker import selectors as broker_state
+from apps.broker.choices import OrderPurpose, Side
+from apps.broker.domain.orders import AT_RISK, OPEN
+from apps.broker.models import Account, BrokerOrder, Execution, Instrument, Order, Position
+from apps.risk.domain.facts import CLOSING, Holding, OpenOrder
+from tradeops.lib.known import Known, Unknown
+
+# A fill reaches the ledger and the position by different messages; so long it counts until the position shows it.
+SETTLING = timedelta(seconds=10)
+ZERO = Decimal(0)
+
+
+@dataclass
+class Book:
+    """Reads of one account within one transaction; rates are looked up once."""
+
+    account: Account
+
+    def __post_init__(self) -> None:
+        self._rates: dict[str, Known[Decimal] | Unknown] = {}
+        rows = Position.objects.filter(account=self.account).select_related("instrument")
+        self._positions = {row.instrument.con_id: row for row in rows}
+
+    def rate(self, currency: str, now: datetime) -> Known[Decimal] | Unknown:
+        """Turns an amount of `currency` into the account's."""
+        if currency not in self._rates:
+            self._rates[currency] = self._rate(currency, now)
+        return self._rates[currency]
+
+    def _rate(self, currency: str, now: datetime) -> Known[Decimal] | Unknown:
+        if not self.account.base_currency:
+            return Unknown(f"the base currency of account {self.account.code} is not known yet")
+        if currency == self.account.base_currency:
+            return Known(Decimal(1), now)
+        found = broker_state.account_value(self.account.code, "ExchangeRate", currency)
+        if isinstance(found, Known) and found.value <= 0:
+            return Unknown(f"the broker states an exchange rate of {found.value:f} for {currency}")
+        return found
+
+    def holdings(self, now: datetime) -> Known[tuple[Holding, ...]] | Unknown:
+        known = broker_state.positions(self.account.code)
+        if isinstance(known, Unknown):
+            return known
+        return Known(tuple(self._holding(row, now) for row in known.value), known.as_of)
+
+    def _holding(self, row: Position, now: datetime) -> Holding:
+        rate = self.rate(row.instrument.currency, now)
+        if row.market_value is None or isinstance(rate, Unknown):
+            return Holding(row.instrument.con_id, row.quantity, None)
+        return Holding(row.instrument.con_id, row.quantity, row.market_value * rate.value)
+
+    def open_orders(self, now: datetime, *, besides: UUID | None = None) -> tuple[OpenOrder, ...]:
+        """Of the ledger, of the broker where the ledger does not know them, and fills that still settle."""
+        rows = Order.objects.filter(account=self.account, state__in=sorted(AT_RISK)).select_related(
+            "instrument", "parent"
+        )
+        ledger = [row for row in rows if row.pk != besides]
+        return (
+            *(self._from_ledger(row, now) for row in ledger),
+            *(self._from_broker(row, now) for row in self._unknown_to_ledger()),
+            *self._settling(now),
+        )
+
+    def _from_ledger(self, row: Order, now: datetime) -> OpenOrder:
+        remaining = max(ZERO, row.quantity - row.filled_quantity)
+        if row.purpose in CLOSING and row.parent is not None:
+            # What its parent has not bought yet it does not close of what is held.
+            remaining = max(ZERO, remaining - parent_remaining(row.parent))
+        price = self._price(row.instrument, row.limit_price, row.stop_price, row.reference_price)
+        return OpenOrder(
+            con_id=row.instrument.con_id,
+            side=Side(row.side),
+            remaining=remaining,
+            purpose=OrderPurpose(row.purpose),
+            created_at=row.created_at,
+            price=row.limit_price,
+            value=self._value(row.instrument, remaining, price, now),
+            oca_group=row.oca_group,
+            quantity=row.quantity,
+        )
+
+    def _unknown_to_ledger(self) -> list[BrokerOrder]:
+        ledger = Order.objects.filter(account=self.account, perm_id__isnull=False).values("perm_id")
+        rows = BrokerOrder.objects.filter(account=self.account, is_open=True).exclude(perm_id__in=ledger)
+        references = list(rows.values_list("order_ref", flat=True))
+        own = {str(pk) for pk in Order.objects.filter(pk__in=_uuids(references)).values_list("pk", flat=True)}
+        return [row for row in rows.select_related("instrument") if row.order_ref not in own]
+
+    def _from_broker(self, row: BrokerOrder, now: datetime) -> OpenOrder:
+        """Nobody said what it is for: it counts as an entry."""
+        price = self._price(row.instrument, row.limit_price, row.aux_price)
+        return OpenOrder(
+            con_id=row.instrument.con_id,
+            side=Side(row.side),
+            remaining=row.remaining,
+            purpose=OrderPurpose.ENTRY,
+            created_at=row.first_seen_at,
+            price=row.limit_price,
+            value=self._value(row.instrument, row.remaining, price, now),
+            oca_group=row.oca_group,
+            quantity=row.quantity,
+        )
+
+    def _settling(self, now: datetime) -> Iterator[OpenOrder]:
+        rows = Execution.objects.filter(account=self.account, is_current=True, as_of__gt=now - SETTLING)
+        for row in rows.select_related("instrument"):
+            position = self._positions.get(row.instrument.con_id)
+            if position is not None and position.as_of >= row.as_of:
+                continue
+            order = Order.objects.filter(pk__in=_uuids([row.order_ref])).first()
+            yield OpenOrder(
+                con_id=row.instrument.con_id,
+                side=Side(row.side),
+                remaining=row.quantity,
+                purpose=OrderPurpose(order.purpose) if order else OrderPurpose.ENTRY,
+                created_at=row.executed_at,
+                price=row.price,
+                value=self._value(row.instrument, row.quantity, row.price, now),
+                quantity=row.quantity,
+                is_settling=True,
+            )
+
+    def _price(self, instrument: Instrument, *stated: Decimal | None) -> Decimal | None:
+        """The dearest that is known, so that no order seems cheap."""
+        position = self._positions.get(instrument.con_id)
+        known = [price for price in (*stated, position.market_price if position else None) if price]
+        return max(known, default=None)
+
+    def _value(self, instrument: Instrument, quantity: Decimal, price: Decimal | None, now: datetime) -> Decimal | None:
+        rate = self.rate(instrument.currency, now)
+        if not quantity:
+            return ZERO
+        if price is None or isinstance(rate, Unknown):
+            return None
+        return quantity * price * instrument.multiplier / instrument.price_magnifier * rate.value
+
+
+def parent_remaining(parent: Order) -> Decimal:
+    """What a parent may still fill."""
+    return max(ZERO, parent.quantity - parent.filled_quantity) if parent.state in OPEN else ZERO
+
+
+def _uuids(texts: list[str]) -> list[UUID]:
+    found = []
+    for text in texts:
+        try:
+            found.append(UUID(text))
+        except ValueError:
+            continue
+    return found

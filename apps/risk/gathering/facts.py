@@ -1,0 +1,123 @@
+"""The tables' part of the facts. Called under the account's lock, so that two orders cannot both take the last room."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from apps.broker import gate
+from apps.broker import selectors as broker_state
+from apps.broker.choices import OrderState, Scope, StopSource, TradingMode, TradingPermission
+from apps.broker.domain.mode import Login, refusal
+from apps.broker.models import Account, Instrument, Order, TradingState
+from apps.broker.selectors import EXCHANGE_ZONE
+from apps.broker.services import Terms
+from apps.risk.domain.facts import Facts, Intent
+from apps.risk.domain.hours import market_is_open
+from apps.risk.gathering.answers import Answers
+from apps.risk.gathering.book import Book, parent_remaining
+from apps.risk.models import Restriction
+from tradeops.lib import clock
+
+MINUTE = timedelta(minutes=1)
+
+
+def intent_of(terms: Terms, *, parent: Order | None = None, oca_group: str = "") -> Intent:
+    instrument = terms.instrument
+    return Intent(
+        con_id=instrument.con_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        currency=instrument.currency,
+        side=terms.side,
+        quantity=terms.quantity,
+        order_type=terms.order_type,
+        purpose=terms.purpose,
+        limit_price=terms.limit_price,
+        stop_price=terms.stop_price,
+        multiplier=instrument.multiplier,
+        price_magnifier=Decimal(instrument.price_magnifier),
+        min_tick=instrument.min_tick,
+        outside_regular_hours=terms.outside_regular_hours,
+        oca_group=oca_group,
+        parent_quantity=parent_remaining(parent) if parent else None,
+    )
+
+
+def gather(terms: Terms, answers: Answers, *, now: datetime, besides: UUID | None = None) -> Facts:
+    """`besides` names the order itself where it is in the ledger already."""
+    account, instrument = terms.account, terms.instrument
+    found = gate.look(account=account.code, strategy=terms.strategy, con_id=instrument.con_id)
+    session = broker_state.session(now=now)
+    book = Book(account)
+    given = Order.objects.filter(account=account, is_external=False).exclude(state=OrderState.DENIED)
+    given = given.exclude(pk=besides) if besides else given
+    return Facts(
+        now=now,
+        permission=TradingPermission(found.permission),
+        stop_reasons=found.reasons,
+        clock_skew=clock_skew(),
+        session_problem="" if session.is_ready else f"{session.state.label}. {session.reason}".strip(),
+        restart_is_near=settings.BROKER.restarts.contains(now),
+        mode_problem=mode_problem(account),
+        restriction=restriction(instrument),
+        break_problem=break_problem(instrument),
+        market_is_open=market_is_open(
+            sec_type=instrument.sec_type,
+            primary_exchange=instrument.primary_exchange,
+            exchange=instrument.exchange,
+            currency=instrument.currency,
+            now=now,
+        ),
+        quote=answers.quote,
+        equity=answers.equity,
+        available_funds=answers.available_funds,
+        exchange_rate=book.rate(instrument.currency, now),
+        average_volume=answers.average_volume,
+        holdings=book.holdings(now),
+        open_orders=book.open_orders(now, besides=besides),
+        orders_last_minute=given.filter(created_at__gt=now - MINUTE).count(),
+        orders_today=given.filter(created_at__gte=trading_day_start(now)).count(),
+    )
+
+
+def clock_skew() -> float:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+    return float((clock.now() - row[0]).total_seconds())
+
+
+def mode_problem(account: Account) -> str:
+    """Port, account and setting must agree, and it must be the account that this gateway trades."""
+    config = settings.BROKER
+    login = Login(config.paper_trading, config.port, account.code, None, broker_state.live_is_unlocked())
+    if reason := refusal(login):
+        return reason
+    if TradingMode(account.mode) is not broker_state.configured_mode():
+        return f"{account.code} is a {account.mode} account, the platform trades {broker_state.configured_mode()}."
+    traded = broker_state.default_account()
+    if traded is None:
+        return "It is not clear which account is traded: set IBKR_ACCOUNT."
+    return "" if traded.pk == account.pk else f"The platform trades {traded.code}, not {account.code}."
+
+
+def restriction(instrument: Instrument) -> str:
+    row = Restriction.objects.filter(con_id=instrument.con_id, lifted_at=None).first()
+    return f"{row.reason} (by {row.set_by})" if row else ""
+
+
+def break_problem(instrument: Instrument) -> str:
+    rows = TradingState.objects.filter(
+        scope=Scope.INSTRUMENT, target=str(instrument.con_id), source=StopSource.RECONCILIATION
+    )
+    row = rows.exclude(permission=TradingPermission.ACTIVE).first()
+    return row.reason if row else ""
+
+
+def trading_day_start(now: datetime) -> datetime:
+    return now.astimezone(EXCHANGE_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,172 @@
+"""Submitting orders: the intent, its verdict and its approval or denial are written together, under one lock.
+
+The broker is asked before the lock is taken; the tables are read under it, with every open order of the account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from apps.broker import services as broker
+from apps.broker.choices import OrderPurpose, OrderState, TradingMode
+from apps.broker.models import Account, Order
+from apps.broker.services import Terms
+from apps.risk import gathering, selectors
+from apps.risk.domain.facts import Facts, Reason, Verdict
+from apps.risk.domain.verdict import judge
+from apps.risk.exceptions import ApprovalError
+from apps.risk.gathering import Answers
+from apps.risk.models import OrderVerdict
+from apps.risk.selectors import EffectiveLimit
+from tradeops.lib import clock
+from tradeops.lib.known import Known
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+PROPOSE, HALT = "broker.propose_order", "broker.halt_trading"
+ACCOUNT_LOCK = 731_623
+ACTOR = "risk"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict with all that it was made from; nothing of it is written yet."""
+
+    verdict: Verdict
+    facts: Facts
+    limits: dict[Any, EffectiveLimit]
+
+
+def submit_order(
+    *,
+    terms: Terms,
+    idempotency_key: str,
+    requested_by: str,
+    user: User | None = None,
+    parent: Order | None = None,
+    oca_group: str = "",
+    expires_at: datetime | None = None,
+) -> Order:
+    """Propose and judge; the order comes back denied (`state_reason` says why), approved, or proposed for a person.
+
+    The same key gives the same order, judged once. `user` is the person who gives the order, None where a program
+    does. Submit a bracket inside one transaction, the parent first: the gateway must not see half of it.
+    Raises ApprovalError without the permission, IdempotencyConflict, OrderError.
+    """
+    if user is not None:
+        require(user, PROPOSE)
+        requested_by = user.get_username()
+    known = Order.objects.select_related("account", "instrument").filter(idempotency_key=idempotency_key).first()
+    if known is not None:
+        return broker.propose_order(terms=terms, idempotency_key=idempotency_key, requested_by=requested_by)
+    intent = gathering.intent_of(terms, parent=parent, oca_group=oca_group)
+    answers = gathering.ask_broker(terms.account, terms.instrument, closing=intent.is_closing)
+    with transaction.atomic():
+        lock_account(terms.account)
+        order = broker.propose_order(
+            terms=terms,
+            idempotency_key=idempotency_key,
+            requested_by=requested_by,
+            reference_price=answers.quote.value.price if isinstance(answers.quote, Known) else None,
+            reference_at=answers.quote.value.at if isinstance(answers.quote, Known) else None,
+            expires_at=expires_at or clock.now() + timedelta(minutes=settings.RISK_APPROVAL_MINUTES),
+            parent=parent,
+            oca_group=oca_group,
+        )
+        if OrderVerdict.objects.filter(order=order).exists() or order.state != OrderState.PROPOSED:
+            return order
+        judged = judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=order.pk)
+        write_verdict(order, judged, asked_by=requested_by)
+        return _decide(order, judged.verdict, user)
+
+
+def preview_order(
+    *, terms: Terms, parent: Order | None = None, oca_group: str = "", besides: UUID | None = None
+) -> Judged:
+    """What would be decided now. Writes nothing and reserves nothing."""
+    intent = gathering.intent_of(terms, parent=parent, oca_group=oca_group)
+    answers = gathering.ask_broker(terms.account, terms.instrument, closing=intent.is_closing)
+    return judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=besides)
+
+
+def judge_terms(
+    terms: Terms,
+    answers: Answers,
+    *,
+    parent: Order | None = None,
+    oca_group: str = "",
+    besides: UUID | None = None,
+    more: Sequence[Reason] = (),
+) -> Judged:
+    """Hold the account's lock when the verdict is to be acted on. `more` are reasons that the caller has found."""
+    now = clock.now()
+    facts = gathering.gather(terms, answers, now=now, besides=besides)
+    limits = selectors.effective_limits(
+        account=terms.account.code, strategy=terms.strategy, con_id=terms.instrument.con_id, now=now
+    )
+    verdict = judge(gathering.intent_of(terms, parent=parent, oca_group=oca_group), facts, selectors.values_of(limits))
+    return Judged(Verdict((*verdict.reasons, *more)), facts, limits)
+
+
+def write_verdict(order: Order, judged: Judged, *, asked_by: str) -> OrderVerdict:
+    return OrderVerdict.objects.create(
+        order=order,
+        at=judged.facts.now,
+        is_approved=judged.verdict.is_approved,
+        reasons=reasons_as_data(judged.verdict),
+        saw=gathering.seen(judged.facts, judged.limits),
+        asked_by=asked_by[:150],
+    )
+
+
+def reasons_as_data(verdict: Verdict) -> list[dict[str, Any]]:
+    return [
+        {"code": reason.code.value, "sentence": reason.sentence, "data": dict(reason.data)}
+        for reason in verdict.reasons
+    ]
+
+
+def lock_account(account: Account) -> None:
+    """Until the end of the transaction nobody else judges an order of the account."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [ACCOUNT_LOCK, account.code])
+
+
+def require(user: User, permission: str) -> None:
+    if not user.has_perm(permission):
+        raise ApprovalError(f"{user.get_username()} lacks the permission {permission}: an administrator grants it.")
+
+
+def _decide(order: Order, verdict: Verdict, user: User | None) -> Order:
+    if not verdict.is_approved:
+        codes = sorted(code.value for code in verdict.codes)
+        return broker.deny_order(order_id=order.pk, reason=verdict.sentence, actor=ACTOR, data={"codes": codes})
+    if needs_person(order, user):
+        return order
+    return broker.approve_order(order_id=order.pk, actor=ACTOR, reason=f"{verdict.sentence} Approved by rule.")
+
+
+def needs_person(order: Order, user: User | None) -> bool:
+    """A rule may approve what a strategy does on paper, live only what a person has named; and what flattens.
+
+    What belongs to an order waits with it.
+    """
+    if order.parent is not None and order.parent.state == OrderState.PROPOSED:
+        return True
+    if order.purpose == OrderPurpose.FLATTEN:
+        return user is not None and not user.has_perm(HALT)
+    if order.parent is not None and order.purpose in {OrderPurpose.PROTECTIVE, OrderPurpose.EXIT}:
+        return False
+    if user is not None or not order.strategy:
+        return True
+    if order.account.mode == TradingMode.PAPER:
+        return not settings.RISK_AUTO_APPROVE_PAPER
+    return order.strategy not in settings.RISK_AUTO_APPROVE_LIVE
