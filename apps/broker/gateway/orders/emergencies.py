@@ -18,8 +18,9 @@ from apps.broker.gateway.orders import emergency_rows, flag
 from apps.broker.gateway.orders.actions import Action, Receipt
 from apps.broker.gateway.orders.flag import Seen
 from apps.broker.gateway.orders.killing import Killer
+from apps.broker.gateway.orders.own_thread import OwnThread
 from apps.broker.gateway.orders.stops import Stop, Stops
-from tradeops.lib import clock, crossing
+from tradeops.lib import clock
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Emergencies:
         self._killer = killer
         self._stops = stops
         self._flag_path = flag_path
+        self._database = OwnThread("emergencies")
         self._seen: Seen | None = None
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         # Begun and not yet written down as begun; ended or escalated and not yet written down as that.
@@ -59,6 +61,7 @@ class Emergencies:
         finally:
             for task in self._tasks.values():
                 task.cancel()
+            self._database.close()
 
     async def watch_flag(self) -> None:
         while True:
@@ -104,18 +107,18 @@ class Emergencies:
             tell()
 
     async def _round(self) -> None:
-        for action in await crossing.in_database(emergency_rows.read, list(self._tasks)):
+        for action in await self._database.in_database(emergency_rows.read, list(self._tasks)):
             self.start(action)
         # The first cancels leave before the next statement: the tasks run while the database is asked.
         for action, receipt in list(self._beginnings.values()):
-            await crossing.in_database(emergency_rows.begin, action, receipt)
+            await self._database.in_database(emergency_rows.begin, action, receipt)
             del self._beginnings[action.id]
         for action, receipt in list(self._receipts.values()):
             await self._save(action, receipt)
 
     async def _save(self, action: Action, receipt: Receipt) -> None:
         is_over = receipt.is_over
-        await crossing.in_database(emergency_rows.save, action, receipt)
+        await self._database.in_database(emergency_rows.save, action, receipt)
         if receipt.is_over == is_over:
             self._receipts.pop(action.id, None)
         if is_over:

@@ -14,7 +14,7 @@ from apps.broker.gateway.orders.actions import Action, Receipt
 from apps.broker.gateway.orders.escalation import on_escalation
 from apps.broker.gateway.orders.flag import CAME_BY
 from apps.broker.gateway.orders.subject import subject_of
-from apps.broker.models import EmergencyRun, Order
+from apps.broker.models import Account, EmergencyRun, Order
 from apps.broker.services.orders import request_cancel
 from apps.broker.services.trading_states import set_trading_state
 from apps.journal import services as journal
@@ -35,7 +35,9 @@ def read(except_for: Collection[UUID]) -> list[Action]:
 
 
 def _action(row: EmergencyRun) -> Action:
-    by_account = row.scope == Scope.EVERYTHING and bool(row.account)
+    # Where the login has no other account, everything may be cancelled at once, also what was given by hand.
+    others = Account.objects.exclude(code=row.account)
+    by_account = row.scope == Scope.EVERYTHING and bool(row.account) and others.exists()
     return Action(
         id=row.pk,
         kind=EmergencyKind(row.kind),
@@ -108,7 +110,7 @@ def save(action: Action, receipt: Receipt) -> None:
     if run.state in (EmergencyState.DONE, EmergencyState.FAILED):
         # A flag that outlived the gateway: its receipt stands.
         return
-    run.state = _state(action, receipt)
+    run.state = _state(action, receipt, EmergencyState(run.state))
     run.results = list(receipt.results.values())
     run.picture = receipt.picture
     run.problem = receipt.problem
@@ -122,10 +124,13 @@ def save(action: Action, receipt: Receipt) -> None:
         on_escalation(SUBJECT, f"{_name(action)}: {receipt.problem}", data=data)
 
 
-def _state(action: Action, receipt: Receipt) -> EmergencyState:
+def _state(action: Action, receipt: Receipt, before: EmergencyState) -> EmergencyState:
+    closes = action.kind is EmergencyKind.CLOSE_ALL
     if not receipt.verified:
         return EmergencyState.ESCALATED if receipt.problem else EmergencyState.CANCELLING
-    closes = action.kind is EmergencyKind.CLOSE_ALL
+    if closes and before is EmergencyState.ESCALATED:
+        # A person has taken over, perhaps with a close-all of their own: no position is closed late and unasked.
+        return before
     # Who closes the positions takes it up from there.
     return EmergencyState.CLOSING if closes else EmergencyState.DONE
 

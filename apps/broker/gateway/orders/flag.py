@@ -1,7 +1,7 @@
 """The file that stops trading when everything else is broken: whoever can write it needs nothing more.
 
-JSON with scope, target, permission (halted or killed), reason and actor; all may be missing. A file that cannot be
-understood stops everything. It stays in force until a person removes it.
+JSON with scope, target, permission (halted or killed), reason, actor and the id of its receipt; all may be missing. A
+file that cannot be understood stops everything. It stays in force until a person removes it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _action(value: dict[str, Any], seen: Seen, text: str) -> Action:
     scope, target = _scope(value)
     killed = str(value.get("permission", "")) == TradingPermission.KILLED
     return Action(
-        id=uuid.uuid5(NAMESPACE, f"{seen.changed_at} {text}"),
+        id=_id(value) or uuid.uuid5(NAMESPACE, f"{seen.changed_at} {text}"),
         kind=EmergencyKind.HALT,
         scope=scope,
         target=target,
@@ -71,6 +71,14 @@ def _action(value: dict[str, Any], seen: Seen, text: str) -> Action:
         came_by=CAME_BY,
         requested_at=datetime.fromtimestamp(seen.changed_at / 1e9, UTC),
     )
+
+
+def _id(value: dict[str, Any]) -> uuid.UUID | None:
+    """Of the receipt that whoever wrote the file has written or means to write as well."""
+    try:
+        return uuid.UUID(str(value["id"]))
+    except (KeyError, ValueError):
+        return None
 
 
 def _scope(value: dict[str, Any]) -> tuple[Scope, str]:
