@@ -97,10 +97,10 @@ def _reasons(order: Order, identity: Identity, objection: Callable[[Subject], st
     found = gate.look(account=subject.account, strategy=subject.strategy, con_id=subject.con_id)
     if not found.admits(OrderPurpose(order.purpose)):
         reasons += found.reasons
-    reasons.append(gate.closing_objection(order))
     elif against := objection(subject):
         reasons.append(against)
-    return reasons
+    reasons.append(gate.closing_objection(order))
+    return [reason for reason in reasons if reason]
 
 
 def _submit(family: Family, identity: Identity) -> list[Claimed]:
