@@ -1,7 +1,6 @@
 """Writing to the jobs' tables: asking for runs, working them off, schedules, and what workers say of themselves."""
 
 from apps.jobs.services.attempts import (
-    Claimant,
     claim,
     end_stopped,
     exchange,
@@ -12,6 +11,7 @@ from apps.jobs.services.attempts import (
     part,
     succeed,
 )
+from apps.jobs.services.claims import Claimant
 from apps.jobs.services.dispatching import dispatch_due, next_wake_up
 from apps.jobs.services.endings import Ending, Failure, Stopped, Success
 from apps.jobs.services.postponing import postpone_if_waiting

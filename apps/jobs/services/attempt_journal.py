@@ -13,18 +13,21 @@ from apps.journal import services as journal
 from apps.journal.choices import Level
 
 
-def record_start(run: JobRun, *, began_at: datetime | None = None) -> None:
-    message = f"job start: {run.job} (attempt {run.attempt} of {run.max_attempts})"
-    journal.record_all([draft(run, message, at=began_at)])
-
-
-def record_successes(successes: Sequence[Success]) -> None:
+def record(successes: Sequence[Success], *, begins: Sequence[JobRun] = ()) -> None:
     events = []
     for success in successes:
         run, seconds = success.run, (success.ended_at - success.began_at).total_seconds()
         message, data = f"job completed: {run.job} in {seconds:.1f} s", {"seconds": round(seconds, 3)}
         events += [*untold_start(success), draft(run, message, at=success.ended_at, data=data)]
-    journal.record_all(events)
+    journal.record_all([*events, *(start_of(run) for run in begins)])
+
+
+def start_of(run: JobRun, *, began_at: datetime | None = None) -> Any:
+    return draft(run, f"job start: {run.job} (attempt {run.attempt} of {run.max_attempts})", at=began_at)
+
+
+def record_start(run: JobRun, *, began_at: datetime) -> None:
+    journal.record_all([start_of(run, began_at=began_at)])
 
 
 def record_failure(failure: Failure, *, again_at: datetime | None) -> None:
@@ -42,9 +45,7 @@ def record_stop(stopped: Stopped, by: str) -> None:
 
 def untold_start(ending: Ending) -> list[Any]:
     """Of runs claimed together only the first begins at once: the start of another is told with its end."""
-    run = ending.run
-    message = f"job start: {run.job} (attempt {run.attempt} of {run.max_attempts})"
-    return [draft(run, message, at=ending.began_at)] if not ending.start_told else []
+    return [] if ending.start_told else [start_of(ending.run, began_at=ending.began_at)]
 
 
 def draft(

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -22,16 +21,14 @@ from apps.jobs import queue
 from apps.jobs.choices import RunState
 from apps.jobs.context import Report
 from apps.jobs.domain.retries import delay_before
-from apps.jobs.lease import LEASE_SECONDS
 from apps.jobs.models import JobRun
 from apps.jobs.queue import Entry
 from apps.jobs.registry import Job
 from apps.jobs.services import attempt_journal, outcomes
+from apps.jobs.services.claims import Claimant, claim_runs, put_aside
 from apps.jobs.services.endings import Ending, Failure, Stopped, Success
 from apps.jobs.services.runs import enqueue
 
-# How soon a run is tried again that found another run of its job running.
-LOOK_AGAIN = timedelta(seconds=0.5)
 CLAIM_TRIES = 3
 
 
@@ -40,15 +37,6 @@ class ClockTimestamp(Func):
 
     function = "CLOCK_TIMESTAMP"
     output_field = DateTimeField()
-
-
-@dataclass(frozen=True, slots=True)
-class Claimant:
-    """A worker process for as long as it holds the runs that it claims together."""
-
-    worker: str
-    pid: int
-    owner: str
 
 
 def exchange(*, endings: Sequence[Ending], entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
@@ -64,84 +52,36 @@ def exchange(*, endings: Sequence[Ending], entries: Sequence[Entry], claimant: C
         except IntegrityError:
             continue  # another worker has just claimed a run of one of these jobs: now that can be seen
     _exchange(endings, (), claimant)
-    _put_aside(entries)
+    put_aside(entries)
     return []
 
 
 @transaction.atomic
 def _exchange(endings: Sequence[Ending], entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
-    end_all(endings)
-    runs = _claim(entries, claimant)
-    if runs:
-        attempt_journal.record_start(runs[0])
+    _end_unsuccessful(endings)
+    succeeded = _succeed(endings)
+    runs = claim_runs(entries, claimant)
+    # One statement for all that there is to tell.
+    attempt_journal.record(succeeded, begins=runs[:1])
+    outcomes.after_successes([_as_it_is_now(success) for success in succeeded])
     if len(runs) < len(entries):
         claimed = {run.pk for run in runs}
-        _put_aside([entry for entry in entries if entry.run not in claimed])
+        put_aside([entry for entry in entries if entry.run not in claimed])
     return runs
 
 
-CLAIM = """
-UPDATE jobs_jobrun run
-   SET state = 'running', attempt = wanted.attempt, lease_owner = %(owner)s,
-       lease_until = clock_timestamp() + make_interval(secs => %(lease)s), worker = %(worker)s, worker_pid = %(pid)s,
-       started_at = COALESCE(started_at, clock_timestamp()), attempt_started_at = clock_timestamp(),
-       next_attempt_at = NULL, progress_done = NULL, progress_total = NULL, progress_text = '',
-       error = '', traceback = ''
-  FROM unnest(%(runs)s::bigint[], %(attempts)s::int[], %(jobs)s::text[]) AS wanted (run, attempt, job)
- WHERE run.id = wanted.run AND run.job = wanted.job AND run.max_attempts >= wanted.attempt
-   AND (run.state IN ('queued', 'waiting-retry') AND run.attempt = wanted.attempt - 1
-        AND NOT EXISTS (SELECT FROM jobs_jobrun other WHERE other.job = run.job AND other.state = 'running')
-        OR run.state = 'running' AND run.lease_owner = %(owner)s)
-RETURNING run.*
-"""
-
-
-def _claim(entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
-    if not entries:
-        return []
-    values = {
-        "owner": claimant.owner,
-        "worker": claimant.worker,
-        "pid": claimant.pid,
-        "lease": LEASE_SECONDS,
-        "runs": [entry.run for entry in entries],
-        "attempts": [entry.attempt for entry in entries],
-        "jobs": [entry.job for entry in entries],
-    }
-    return sorted(JobRun.objects.raw(CLAIM, values), key=lambda run: run.pk)
-
-
-def _put_aside(entries: Sequence[Entry]) -> None:
-    values: dict[str, Any] = {
-        "entries": [entry.id for entry in entries],
-        "runs": [entry.run for entry in entries],
-        "pause": LOOK_AGAIN,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(LATER, values)
-        cursor.execute(REMOVE_STALE, values)
-
-
-LATER = """
-UPDATE django_q_ormq entry SET lock = GREATEST(run.next_attempt_at, clock_timestamp() + %(pause)s)
-  FROM unnest(%(entries)s::bigint[], %(runs)s::bigint[]) AS mine (entry, run), jobs_jobrun run
- WHERE entry.id = mine.entry AND run.id = mine.run AND run.queue_entry = entry.id
-   AND run.state IN ('queued', 'waiting-retry')
-"""
-
-REMOVE_STALE = """
-DELETE FROM django_q_ormq entry USING unnest(%(entries)s::bigint[], %(runs)s::bigint[]) AS mine (entry, run)
- WHERE entry.id = mine.entry
-   AND NOT EXISTS (SELECT FROM jobs_jobrun run WHERE run.id = mine.run AND run.queue_entry = entry.id
-                    AND run.state IN ('queued', 'waiting-retry', 'running'))
-"""
-
-
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def end_all(endings: Sequence[Ending]) -> set[int]:
     """The ids of the runs whose end was written. The others' leases were lost: their end is another attempt's."""
-    successes = [ending for ending in endings if isinstance(ending, Success)]
-    written = _succeed_all(successes) if successes else set()
+    written = _end_unsuccessful(endings)
+    succeeded = _succeed(endings)
+    attempt_journal.record(succeeded)
+    outcomes.after_successes([_as_it_is_now(success) for success in succeeded])
+    return written | {success.run.pk for success in succeeded}
+
+
+def _end_unsuccessful(endings: Sequence[Ending]) -> set[int]:
+    written = set()
     for ending in endings:
         if isinstance(ending, Failure) and _end_failed(ending) or isinstance(ending, Stopped) and _end_stopped(ending):
             written.add(ending.run.pk)
@@ -167,14 +107,15 @@ SELECT id FROM ended
 """
 
 
-def _succeed_all(successes: Sequence[Success]) -> set[int]:
+def _succeed(endings: Sequence[Ending]) -> list[Success]:
+    """Those that were written."""
+    successes = [ending for ending in endings if isinstance(ending, Success)]
+    if not successes:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(SUCCEED, {"endings": json.dumps([_as_row(success) for success in successes])})
         written = {row[0] for row in cursor.fetchall()}
-    ended = [success for success in successes if success.run.pk in written]
-    attempt_journal.record_successes(ended)
-    outcomes.after_successes([_as_it_is_now(success) for success in ended])
-    return written
+    return [success for success in successes if success.run.pk in written]
 
 
 def _as_row(success: Success) -> dict[str, Any]:
@@ -274,7 +215,7 @@ UPDATE django_q_ormq SET lock = %(now)s FROM given WHERE id = given.queue_entry
 """
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def give_back(*, runs: Sequence[JobRun], now: datetime) -> None:
     """Claimed, yet never begun: the attempt is not counted, and anybody may take it at once."""
     if runs:

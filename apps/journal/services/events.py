@@ -36,7 +36,8 @@ def record(
     Subscribers hear of it at the commit (NOTIFY `journal_event` with the event's number).
     """
     event = draft(step=step, message=message, level=level, scope=scope, symbol=symbol, data=data, actor=actor)
-    record_all([event])
+    log(event)
+    event.save(force_insert=True)
     return event
 
 
@@ -64,14 +65,16 @@ def draft(
     )
 
 
+def log(event: Event) -> None:
+    logger = logging.getLogger(f"{LOGGER}.{event.scope}" if event.scope else LOGGER)
+    logger.log(LOG_LEVELS[Level(event.level)], "%s %s %s", event.step, event.symbol, event.message)
+
+
 def record_all(events: Sequence[Event]) -> None:
-    """Append events at once, in their order; otherwise as `record`. Only a single one learns its id."""
+    """Append events at once, in their order; otherwise as `record`. They do not learn their ids."""
     for event in events:
-        logger = logging.getLogger(f"{LOGGER}.{event.scope}" if event.scope else LOGGER)
-        logger.log(LOG_LEVELS[Level(event.level)], "%s %s %s", event.step, event.symbol, event.message)
-    if len(events) == 1:
-        events[0].save(force_insert=True)
-    elif events:
+        log(event)
+    if events:
         with connection.cursor() as cursor:
             cursor.execute(APPEND, [json.dumps([_as_row(event) for event in events])])
 
