@@ -164,3 +164,12 @@ class EmergencyState(models.TextChoices):
 class TradeDirection(models.TextChoices):
     LONG = "long", "Long"
     SHORT = "short", "Short"
+
+
+class HoldingChangeKind(models.TextChoices):
+    """Why a holding changed without an execution."""
+
+    OPENING = "opening", "Held before the first known execution"
+    EXPIRY = "expiry", "Expired"
+    ASSIGNMENT = "assignment", "Assigned or exercised"
+    CORRECTION = "correction", "Booked by a person"

@@ -22,15 +22,18 @@ AWAY = (OperationalError, InterfaceError)
 
 @transaction.atomic
 def write_changes(changes: Changes, epoch: int) -> None:
-    tables.write_changes(changes, epoch)
+    executions = tables.write_changes(changes, epoch)
     following.follow(changes)
+    following.derive_trades(executions)
 
 
 @transaction.atomic
 def write_snapshot(snapshot: Snapshot, waiting: Changes, epoch: int) -> None:
-    tables.write_snapshot(snapshot, waiting, epoch)
+    executions = tables.write_snapshot(snapshot, waiting, epoch)
     following.follow(waiting)
     following.follow(snapshot)
+    following.derive_trades(executions)
+    following.settle_holdings(snapshot)
 
 
 class MirrorWriter:

@@ -1,23 +1,27 @@
 from apps.broker.models.account import Account, AccountPnl, AccountValue, EquityPoint, Position
 from apps.broker.models.instrument import Instrument
-from apps.broker.models.ledger import Order, OrderEvent
+from apps.broker.models.ledger import ExternalOrder, Order, OrderEvent
 from apps.broker.models.numbering import OrderNumbering
 from apps.broker.models.order import BrokerOrder, Commission, Execution
 from apps.broker.models.request import Request
 from apps.broker.models.session import GatewaySession, LiveUnlock
 from apps.broker.models.stops import EmergencyRun, TradingState
-from apps.broker.models.trade import Trade
+from apps.broker.models.trade import Closing, ExchangeRate, HoldingChange, Trade
 
 __all__ = [
     "Account",
     "AccountPnl",
     "AccountValue",
     "BrokerOrder",
+    "Closing",
     "Commission",
     "EmergencyRun",
     "EquityPoint",
+    "ExchangeRate",
     "Execution",
+    "ExternalOrder",
     "GatewaySession",
+    "HoldingChange",
     "Instrument",
     "LiveUnlock",
     "Order",

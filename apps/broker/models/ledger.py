@@ -123,6 +123,15 @@ class Order(models.Model):
         return f"{self.side} {self.quantity.normalize():f} {self.instrument} {self.order_type}"
 
 
+class ExternalOrder(Order):
+    """Orders that others gave in our accounts. Those with `is_external`; the table is that of all orders."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "external activity"
+        verbose_name_plural = "external activity"
+
+
 class OrderEvent(models.Model):
     """One thing that happened to an order. Append-only: the database refuses update and delete."""
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
-from apps.broker.choices import TradeDirection
+from apps.broker.choices import HoldingChangeKind, TradeDirection
 from apps.broker.models.account import Account
 from apps.broker.models.instrument import Instrument
 
@@ -49,3 +50,87 @@ class Trade(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_direction_display()} {self.quantity.normalize():f} {self.instrument}"
+
+
+class Closing(models.Model):
+    """What one order took back of what another had opened, on one day in New York: the round trips of reports.
+
+    Written with its trade and as derived as that. Money in the trade's currency; `net_base` as `Trade.net_pnl_base`.
+    """
+
+    trade = models.ForeignKey(Trade, on_delete=models.CASCADE, related_name="closings")
+    entry_order = models.CharField(max_length=64, help_text="The permanent id of the order, else the execution's id.")
+    exit_order = models.CharField(max_length=64, blank=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(db_index=True)
+    quantity = models.DecimalField(max_digits=20, decimal_places=6)
+    entry_value = models.DecimalField(max_digits=24, decimal_places=8)
+    exit_value = models.DecimalField(max_digits=24, decimal_places=8)
+    commission = models.DecimalField(max_digits=20, decimal_places=8)
+    net = models.DecimalField(max_digits=24, decimal_places=8, help_text="After the commissions of both sides.")
+    commissions_known = models.BooleanField(default=True)
+    exchange_rate = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    net_base = models.DecimalField(max_digits=24, decimal_places=8, null=True, blank=True)
+
+    class Meta:
+        ordering = ["-closed_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.quantity.normalize():f} closed at {self.closed_at:%Y-%m-%d %H:%M:%S}: {self.net:.2f}"
+
+
+class HoldingChange(models.Model):
+    """A change of a holding that no execution tells of; trades are derived from executions and these.
+
+    Every instrument that was traded has one `opening`, with quantity 0 where nothing was held before: written once,
+    when executions and positions of the broker were quiet and could be compared.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="holding_changes")
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="holding_changes")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=10, choices=HoldingChangeKind)
+    quantity = models.DecimalField(max_digits=20, decimal_places=6, help_text="Signed.")
+    price = models.DecimalField(
+        max_digits=20, decimal_places=8, null=True, blank=True, help_text="As quoted; empty: unknown."
+    )
+    reason = models.CharField(max_length=500)
+    actor = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "instrument"],
+                condition=models.Q(kind=HoldingChangeKind.OPENING),
+                name="broker_one_opening",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "instrument", "at", "reason"],
+                condition=~models.Q(kind=HoldingChangeKind.OPENING),
+                name="broker_one_holding_change",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.quantity.normalize():f} {self.instrument}"
+
+
+class ExchangeRate(models.Model):
+    """What one unit of the currency was worth in the account's, as the broker last stated it in a quarter of an hour.
+
+    `at` is the beginning of that quarter.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="exchange_rates")
+    currency = models.CharField(max_length=8)
+    at = models.DateTimeField()
+    rate = models.DecimalField(max_digits=18, decimal_places=8)
+
+    class Meta:
+        ordering = ["account", "currency", "at"]
+        constraints = [models.UniqueConstraint(fields=["account", "currency", "at"], name="broker_one_exchange_rate")]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.rate.normalize():f} at {self.at:%Y-%m-%d %H:%M}"

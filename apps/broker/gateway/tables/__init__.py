@@ -14,14 +14,19 @@ from apps.broker.models import Account
 
 
 @transaction.atomic
-def write_changes(changes: Changes, epoch: int) -> None:
-    _write(changes, epoch)
+def write_changes(changes: Changes, epoch: int) -> set[str]:
+    """Returns the ids of the executions of which something is new."""
+    news = _write(changes, epoch)
     _announce(changes)
+    return news
 
 
 @transaction.atomic
-def write_snapshot(snapshot: Snapshot, waiting: Changes, epoch: int) -> None:
-    """Store the complete picture; what it does not name is closed. `waiting` was said before it and is not newer."""
+def write_snapshot(snapshot: Snapshot, waiting: Changes, epoch: int) -> set[str]:
+    """Store the complete picture; what it does not name is closed. `waiting` was said before it and is not newer.
+
+    Returns the ids of the executions of which something is new.
+    """
     whole = Changes(
         instruments=waiting.instruments,
         pnl=waiting.pnl,
@@ -34,12 +39,13 @@ def write_snapshot(snapshot: Snapshot, waiting: Changes, epoch: int) -> None:
     )
     accounts = account_ids(snapshot.accounts, snapshot.as_of)
     Account.objects.filter(code__in=accounts).update(as_of=snapshot.as_of)
-    _write(whole, epoch)
+    news = _write(whole, epoch)
     close_absent_positions(snapshot, list(accounts.values()))
     close_absent_orders(snapshot, list(accounts.values()), epoch)
     add_completed_orders(snapshot, epoch)
     for payload in ("account", "positions", "orders", "executions"):
         notify_mirror(payload)
+    return news
 
 
 def notify_mirror(payload: str) -> None:
@@ -47,15 +53,15 @@ def notify_mirror(payload: str) -> None:
         cursor.execute("SELECT pg_notify('broker_mirror', %s)", [payload])
 
 
-def _write(changes: Changes, epoch: int) -> None:
+def _write(changes: Changes, epoch: int) -> set[str]:
     instruments = instrument_ids(changes)
     accounts = account_ids(*accounts_of(changes))
     write_values(changes.values.values(), accounts)
     write_pnl(changes, accounts)
     write_positions(changes.positions.values(), accounts, instruments)
     write_orders(changes.orders.values(), accounts, instruments, epoch)
-    write_executions(changes.executions.values(), accounts, instruments)
-    write_commissions(changes)
+    executions = write_executions(changes.executions.values(), accounts, instruments)
+    return executions | write_commissions(changes)
 
 
 def _announce(changes: Changes) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from django.db import connection
 
 from apps.broker.gateway.changes import Changes
-from apps.broker.gateway.rows import ExecutionRow
+from apps.broker.gateway.rows import CommissionRow, ExecutionRow
 from apps.broker.models import Commission, Execution
 
 CORRECTIONS = """
@@ -18,12 +18,15 @@ CORRECTIONS = """
 """
 
 
-def write_executions(rows: Iterable[ExecutionRow], accounts: Mapping[str, int], instruments: Mapping[int, int]) -> None:
+def write_executions(
+    rows: Iterable[ExecutionRow], accounts: Mapping[str, int], instruments: Mapping[int, int]
+) -> set[str]:
+    """Returns the ids of those that were not known."""
     by_id = {row.exec_id: row for row in rows}
     for exec_id in Execution.objects.filter(exec_id__in=by_id).values_list("exec_id", flat=True):
         del by_id[exec_id]
     if not by_id:
-        return
+        return set()
     names = [
         field.name
         for field in Execution._meta.concrete_fields
@@ -40,10 +43,14 @@ def write_executions(rows: Iterable[ExecutionRow], accounts: Mapping[str, int], 
     Execution.objects.bulk_create(items, ignore_conflicts=True)
     with connection.cursor() as cursor:
         cursor.execute(CORRECTIONS, [list({row.exec_key for row in by_id.values()})])
+    return set(by_id)
 
 
-def write_commissions(changes: Changes) -> None:
-    ids = dict(Execution.objects.filter(exec_id__in=changes.commissions).values_list("exec_id", "id"))
+def write_commissions(changes: Changes) -> set[str]:
+    """Returns the ids of the executions whose commission was not known, or not so."""
+    known = Execution.objects.filter(exec_id__in=changes.commissions)
+    told = known.values_list("exec_id", "id", "commission__amount", "commission__currency", "commission__realized_pnl")
+    ids = {exec_id: pk for exec_id, pk, *before in told if before != _stated(changes.commissions[exec_id])}
     items = [
         Commission(
             execution_id=ids[row.exec_id],
@@ -61,3 +68,10 @@ def write_commissions(changes: Changes) -> None:
         unique_fields=["execution"],
         update_fields=["amount", "currency", "realized_pnl", "as_of"],
     )
+    return set(ids)
+
+
+def _stated(row: CommissionRow) -> list[object]:
+    """As the table keeps it."""
+    realized = None if row.realized_pnl is None else round(row.realized_pnl, 4)
+    return [round(row.amount, 6), row.currency, realized]
