@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: run test lint types unit browser bench quarter lock clean
+.PHONY: run test lint types unit browser bench quarter oracle lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python manage.py up $(ARGS)
@@ -48,6 +48,10 @@ quarter: .venv/test.stamp
 
 storm: .venv/test.stamp
 	@STORM_KILLS=$${STORM_KILLS:-500} $(BIN)/python -m pytest tests/jobs/test_storm.py -q -s $(ARGS)
+
+# A million random orders judged by the checks and by an independent oracle, in some minutes.
+oracle: .venv/test.stamp
+	@ORACLE_ORDERS=$${ORACLE_ORDERS:-1000000} $(BIN)/python -m pytest tests/risk/test_verdict_oracle.py -n 0 -q --timeout=0 $(ARGS)
 
 lock:
 	@$(LOCK) -o requirements.txt requirements.in

@@ -83,6 +83,7 @@ class OpenOrder:
     created_at: datetime
     price: Decimal | None = None
     value: Decimal | None = None
+    stop_price: Decimal | None = None
     oca_group: str = ""
     quantity: Decimal = Decimal(0)
     is_settling: bool = False

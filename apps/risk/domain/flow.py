@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from apps.broker.choices import OrderPurpose
 from apps.risk.choices import DenialCode as Code
 from apps.risk.choices import LimitName
-from apps.risk.domain.facts import Facts, Intent, Reason
+from apps.risk.domain.facts import Facts, Intent, OpenOrder, Reason
 from apps.risk.domain.limits import Limits
 
 
@@ -43,25 +43,30 @@ def rate_of_closing(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Re
 
 
 def duplicate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """The child of a bracket repeats nothing that its parent does not repeat."""
     seconds = limits[LimitName.DUPLICATE_SECONDS]
-    if seconds is None:
+    if seconds is None or intent.parent_quantity is not None:
         return
     for order in facts.open_orders:
         age = (facts.now - order.created_at).total_seconds()
-        alike = (order.con_id, order.side, order.quantity, order.price, order.purpose) == (
-            intent.con_id,
-            intent.side,
-            intent.quantity,
-            intent.limit_price,
-            intent.purpose,
-        )
-        if alike and age < seconds and not order.is_settling:
+        if age < seconds and not order.is_settling and _alike(intent, order):
             yield Reason(
                 Code.DUPLICATE,
                 f"The same order was given {age:.1f} s ago; within {seconds:f} s that is taken for a repetition.",
                 {"age": age},
             )
             return
+
+
+def _alike(intent: Intent, order: OpenOrder) -> bool:
+    return (order.con_id, order.side, order.quantity, order.price, order.stop_price, order.purpose) == (
+        intent.con_id,
+        intent.side,
+        intent.quantity,
+        intent.limit_price,
+        intent.stop_price,
+        intent.purpose,
+    )
 
 
 def self_cross(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:

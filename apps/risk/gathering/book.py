@@ -84,6 +84,7 @@ class Book:
             purpose=OrderPurpose(row.purpose),
             created_at=row.created_at,
             price=row.limit_price,
+            stop_price=row.stop_price,
             value=self._value(row.instrument, remaining, price, now),
             oca_group=row.oca_group,
             quantity=row.quantity,

@@ -1,0 +1,325 @@
+"""Submitting, approving and rejecting orders: what is written, and what two at once come to."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections, transaction
+from pytest_django import Settings
+
+from apps.broker import services as broker
+from apps.broker.choices import OrderPurpose, OrderState, OrderType, Scope, Side, StopSource, TradingPermission
+from apps.broker.exceptions import IdempotencyConflict
+from apps.broker.models import Account, AccountValue, BrokerOrder, Execution, GatewaySession, Order, Position
+from apps.risk import services as risk
+from apps.risk.exceptions import ApprovalError
+from apps.risk.models import OrderVerdict, Restriction
+from tests.broker.ledger.builders import make_account, make_order
+from tests.risk.world import Asked, calm, coin, make_world, market, person, terms
+from tradeops.lib import clock
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PROPOSE, APPROVE = "broker.propose_order", "broker.approve_order"
+D = Decimal
+
+
+@pytest.fixture(autouse=True)
+def world(settings: Settings) -> Iterator[Account]:
+    calm(settings)
+    yield make_world()
+
+
+@pytest.fixture
+def quotes() -> Iterator[Asked]:
+    with market() as asked:
+        yield asked
+
+
+def submit(key: str = "", *, user: User | None = None, **changes: Any) -> Order:
+    outer = {name: changes.pop(name) for name in ("parent", "oca_group") if name in changes}
+    return risk.submit_order(
+        terms=terms(**changes), idempotency_key=key or uuid.uuid4().hex, requested_by="momentum", user=user, **outer
+    )
+
+
+def codes(order: Order) -> set[str]:
+    return {reason["code"] for reason in order.verdicts.latest("id").reasons}
+
+
+def hold(quantity: str, con_id: int = 1) -> Position:
+    return Position.objects.create(
+        account=make_account(),
+        instrument=coin(con_id),
+        quantity=D(quantity),
+        average_cost=D(90),
+        market_price=D(100),
+        market_value=D(quantity) * 100,
+        as_of=clock.now(),
+    )
+
+
+def test_order_of_a_strategy_within_all_limits_is_approved_on_paper(quotes: Asked) -> None:
+    order = submit()
+    assert order.state == OrderState.APPROVED and order.reference_price == 100 and order.approved_by is None
+    verdict = order.verdicts.get()
+    assert verdict.is_approved and verdict.reasons == [] and verdict.asked_by == "momentum"
+    assert verdict.saw["quote"]["source"] == "market" and 0 <= verdict.saw["quote"]["age"] < 5
+    assert verdict.saw["equity"]["value"] == "100000" and verdict.saw["positions"]["value"] == []
+    assert verdict.saw["limits"]["PRICE_COLLAR"] == {"value": "0.03", "revision": None}
+
+
+def test_order_that_breaks_limits_is_denied_and_says_all_of_it(quotes: Asked) -> None:
+    order = submit(quantity=D(300), limit_price=D("104"))
+    assert order.state == OrderState.DENIED and codes(order) == {"ORDER_VALUE", "POSITION_SHARE", "PRICE_COLLAR"}
+    for reason in order.verdicts.get().reasons:
+        assert reason["sentence"] in order.state_reason
+    assert order.events.last().data == {"codes": ["ORDER_VALUE", "POSITION_SHARE", "PRICE_COLLAR"]}
+
+
+def test_without_an_answer_of_the_broker_entries_are_denied() -> None:
+    with market(None):
+        order = submit()
+    assert order.state == OrderState.DENIED and codes(order) == {"DATA_UNKNOWN"}
+    assert "not connected" in order.state_reason
+
+
+def test_without_a_gateway_nothing_goes() -> None:
+    GatewaySession.objects.update(heartbeat_at=clock.now() - timedelta(minutes=1))
+    order = submit()
+    assert order.state == OrderState.DENIED and codes(order) >= {"DATA_UNKNOWN", "SESSION_NOT_READY"}
+
+
+def test_stale_account_figures_are_asked_for_and_then_judged(quotes: Asked) -> None:
+    AccountValue.objects.update(as_of=clock.now() - timedelta(minutes=5))
+    assert codes(submit()) == {"ACCOUNT_STALE"}
+    assert "account_summary" in {kind for kind, _ in quotes}
+
+
+def test_stop_of_trading_denies_entries_and_lets_exits_go(quotes: Asked) -> None:
+    hold("50")
+    broker.set_trading_state(
+        scope=Scope.STRATEGY, target="momentum", source=StopSource.MANUAL, permission=TradingPermission.HALTED,
+        reason="looks wrong", actor="anna",
+    )  # fmt: skip
+    assert codes(submit()) == {"TRADING_STOPPED"}
+    assert submit(side=Side.SELL, purpose=OrderPurpose.EXIT, limit_price=D(100)).state == OrderState.APPROVED
+
+
+def test_break_locks_the_instrument_and_restriction_closes_it(quotes: Asked) -> None:
+    broker.set_trading_state(
+        scope=Scope.INSTRUMENT, target="1", source=StopSource.RECONCILIATION, permission=TradingPermission.HALTED,
+        reason="ledger 10, broker 12", actor="reconciliation",
+    )  # fmt: skip
+    Restriction.objects.create(con_id=1, symbol="BTC", reason="no custody", set_by="anna")
+    assert codes(submit()) == {"TRADING_STOPPED", "INSTRUMENT_LOCKED", "INSTRUMENT_RESTRICTED"}
+    assert submit(instrument=coin(2, "ETH")).state == OrderState.APPROVED
+
+
+@pytest.mark.mission(199)
+def test_account_of_the_other_mode_is_denied(quotes: Asked, world: Account) -> None:
+    live = make_account("U7654321")
+    Account.objects.filter(pk=live.pk).update(mode="live")
+    live.refresh_from_db()
+    AccountValue.objects.create(account=live, tag="NetLiquidation", currency="USD", value="9", as_of=clock.now())
+    order = submit(account=live)
+    assert "MODE_MISMATCH" in codes(order) and "is a live account" in order.state_reason
+
+
+def test_same_key_is_judged_once_and_other_terms_are_refused(quotes: Asked) -> None:
+    first = submit("one")
+    assert submit("one") == first and OrderVerdict.objects.count() == 1
+    with pytest.raises(IdempotencyConflict):
+        submit("one", quantity=D(11))
+
+
+def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
+    start, results = threading.Barrier(count), [None] * count
+
+    def run(place: int) -> None:
+        try:
+            start.wait(20)
+            results[place] = work(place)
+        except BaseException as error:
+            results[place] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=[place]) for place in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return results
+
+
+def test_twenty_at_once_with_one_key_are_one_order_and_one_verdict(quotes: Asked) -> None:
+    results = at_once(20, lambda _: submit("same").pk)
+    assert len(set(results)) == 1, results
+    assert Order.objects.count() == 1 and OrderVerdict.objects.count() == 1
+
+
+def test_two_at_once_cannot_both_take_the_last_room(quotes: Asked) -> None:
+    """150 and 149 of 250 that are allowed: whoever comes second is denied, whatever the order."""
+    for attempt in range(3):
+        Order.objects.filter(state=OrderState.APPROVED).update(state=OrderState.CANCELLED)
+        results = at_once(2, lambda place: submit(quantity=D(150 - place)))
+        assert sorted(order.state for order in results) == ["approved", "denied"], (attempt, results)
+        (denied,) = [order for order in results if order.state == OrderState.DENIED]
+        assert "POSITION_SHARE" in codes(denied)
+
+
+def test_open_orders_of_the_broker_count_though_the_ledger_does_not_know_them(quotes: Asked) -> None:
+    BrokerOrder.objects.create(
+        perm_id=7, order_id=7, client_id=9, account=make_account(), instrument=coin(), side=Side.BUY,
+        order_type="LMT", quantity=D(245), remaining=D(245), limit_price=D(100), status="Submitted",
+        order_ref="not-ours", first_seen_at=clock.now(), as_of=clock.now(),
+    )  # fmt: skip
+    assert codes(submit()) == {"POSITION_SHARE"}
+
+
+def test_fill_counts_until_the_position_shows_it(quotes: Asked) -> None:
+    entry = make_order(
+        account=make_account(), instrument=coin(), state=OrderState.FILLED, quantity=D(245), is_external=True
+    )
+    position = hold("0")
+    Execution.objects.create(
+        exec_id="a.01.01", exec_key="a.01", perm_id=1, order_id=1, client_id=1, order_ref=str(entry.pk),
+        account=make_account(), instrument=coin(), side=Side.BUY, quantity=D(245), price=D(100),
+        executed_at=clock.now(), as_of=clock.now(),
+    )  # fmt: skip
+    assert codes(submit()) == {"POSITION_SHARE"}
+    Position.objects.filter(pk=position.pk).update(quantity=D(100), market_value=D(10_000), as_of=clock.now())
+    assert submit().state == OrderState.APPROVED
+
+
+def test_two_exits_cannot_sell_what_is_held_twice(quotes: Asked) -> None:
+    hold("10")
+    exits = {"side": Side.SELL, "purpose": OrderPurpose.EXIT}
+    results = at_once(2, lambda place: submit(**exits, quantity=D(9 + place)))
+    assert sorted(order.state for order in results) == ["approved", "denied"]
+    (denied,) = [order for order in results if order.state == OrderState.DENIED]
+    assert codes(denied) == {"REDUCE_ONLY"}
+
+
+def test_brackets_wait_and_go_together(quotes: Asked) -> None:
+    """Two brackets of one instrument: the stop of the first does not close what the second will buy."""
+    anna = person("anna", PROPOSE, APPROVE)
+    stop = {"side": Side.SELL, "order_type": OrderType.STOP, "limit_price": None, "purpose": OrderPurpose.PROTECTIVE}
+    families = []
+    for price in ("100", "99"):
+        with transaction.atomic():
+            parent = submit(user=anna, limit_price=D(price), strategy="")
+            child = submit(user=anna, parent=parent, stop_price=D(90), strategy="", **stop)
+        families.append((parent, child))
+        assert {parent.state, child.state} == {OrderState.PROPOSED}, (parent.state_reason, child.state_reason)
+        with pytest.raises(ApprovalError, match="with the order that it belongs to"):
+            risk.approve_order(order_id=child.pk, user=anna)
+        risk.approve_order(order_id=parent.pk, user=anna)
+    assert set(Order.objects.values_list("state", flat=True)) == {OrderState.APPROVED}
+
+
+def test_order_of_a_person_waits_for_another_person(quotes: Asked, settings: Settings) -> None:
+    anna, ben = person("anna", PROPOSE, APPROVE), person("ben", APPROVE)
+    order = submit(user=anna)
+    left = order.expires_at - clock.now()
+    assert order.state == OrderState.PROPOSED and timedelta(minutes=9) < left <= timedelta(minutes=10)
+    with pytest.raises(ApprovalError, match="Somebody else"):
+        risk.approve_order(order_id=order.pk, user=anna)
+    approved = risk.approve_order(order_id=order.pk, user=ben)
+    assert approved.state == OrderState.APPROVED and approved.approved_by == ben
+    assert [verdict.asked_by for verdict in order.verdicts.order_by("id")] == ["anna", "ben"]
+    with pytest.raises(ApprovalError, match="it is approved"):
+        risk.approve_order(order_id=order.pk, user=ben)
+
+
+def test_only_approver_may_approve_an_own_order(quotes: Asked) -> None:
+    anna = person("anna", PROPOSE, APPROVE)
+    order = submit(user=anna)
+    assert risk.approve_order(order_id=order.pk, user=anna).state == OrderState.APPROVED
+
+
+def test_permissions_are_asked_for(quotes: Asked) -> None:
+    nobody, anna = person("nobody"), person("anna", PROPOSE)
+    with pytest.raises(ApprovalError, match="lacks the permission broker.propose_order"):
+        submit(user=nobody)
+    order = submit(user=anna)
+    for refused in (nobody, anna):
+        with pytest.raises(ApprovalError, match="lacks the permission broker.approve_order"):
+            risk.approve_order(order_id=order.pk, user=refused)
+    with pytest.raises(ApprovalError, match="lacks"):
+        risk.reject_order(order_id=order.pk, user=nobody, reason="no")
+    assert risk.reject_order(order_id=order.pk, user=anna, reason="mistyped").state == OrderState.DENIED
+
+
+def test_price_that_moved_on_denies_the_approval(quotes: Asked) -> None:
+    anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
+    order = submit(user=anna)
+    Order.objects.filter(pk=order.pk).update(reference_price=D("98.9"))
+    denied = risk.approve_order(order_id=order.pk, user=ben)
+    assert denied.state == OrderState.DENIED and codes(denied) == {"PRICE_DRIFT"}
+    assert denied.state_reason.startswith("Not approved any more: The price moved by 1.1%")
+
+
+def test_approval_comes_too_late(quotes: Asked) -> None:
+    anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
+    order = submit(user=anna)
+    Order.objects.filter(pk=order.pk).update(expires_at=clock.now())
+    with pytest.raises(ApprovalError, match="not approved in time"):
+        risk.approve_order(order_id=order.pk, user=ben)
+
+
+def test_two_approvals_cannot_both_take_the_last_room(quotes: Asked) -> None:
+    anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
+    orders = [submit(user=anna, quantity=D(150), limit_price=D(price)) for price in ("100", "99")]
+    assert {order.state for order in orders} == {OrderState.PROPOSED}
+    results = at_once(2, lambda place: risk.approve_order(order_id=orders[place].pk, user=ben).state)
+    assert sorted(results) == ["approved", "denied"]
+
+
+def test_live_orders_wait_unless_the_strategy_is_named(quotes: Asked, settings: Settings) -> None:
+    from apps.risk.services.submission import needs_person
+
+    live = make_account("U1234567")
+    live.mode = "live"
+    order = make_order(account=live, strategy="momentum")
+    assert needs_person(order, None)
+    settings.RISK_AUTO_APPROVE_LIVE = frozenset({"momentum"})
+    assert not needs_person(order, None)
+    assert needs_person(order, person("anna", PROPOSE))
+    paper = make_order(strategy="momentum")
+    settings.RISK_AUTO_APPROVE_PAPER = False
+    assert needs_person(paper, None) and needs_person(make_order(), None)
+
+
+def test_flattening_by_whoever_may_halt_needs_no_approval(quotes: Asked) -> None:
+    hold("10")
+    flat = {"side": Side.SELL, "purpose": OrderPurpose.FLATTEN, "strategy": "", "limit_price": None}
+    flat |= {"order_type": OrderType.MARKET}
+    halter, trader = person("anna", PROPOSE, "broker.halt_trading"), person("ben", PROPOSE)
+    assert submit(user=trader, quantity=D(1), **flat).state == OrderState.PROPOSED
+    assert submit(user=halter, quantity=D(10), **flat).state == OrderState.APPROVED
+
+
+def test_preview_writes_nothing(quotes: Asked) -> None:
+    found = risk.preview_order(terms=terms(quantity=D(300)))
+    assert {code.value for code in found.verdict.codes} == {"ORDER_VALUE", "POSITION_SHARE"}
+    assert not Order.objects.exists() and not OrderVerdict.objects.exists()
+
+
+def test_amounts_of_another_currency_are_turned_into_the_accounts(quotes: Asked) -> None:
+    euro = coin(5, "EURO")
+    euro.currency = "EUR"
+    euro.save()
+    assert codes(submit(instrument=euro)) == {"DATA_UNKNOWN"}
+    AccountValue.objects.create(
+        account=make_account(), tag="ExchangeRate", currency="EUR", value="1.25", as_of=clock.now()
+    )
+    assert submit(instrument=euro, quantity=D(200)).state == OrderState.APPROVED
+    assert codes(submit(instrument=euro, quantity=D(201), limit_price=D(99))) >= {"ORDER_VALUE"}

@@ -1,0 +1,250 @@
+"""What is allowed and what is not, reason by reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from apps.broker.choices import OrderPurpose, OrderType, PriceSource, Side, TradingPermission
+from apps.risk.choices import DenialCode as Code
+from apps.risk.choices import LimitName as L
+from apps.risk.domain import prices
+from apps.risk.domain.limits import CATALOGUE, defaults
+from apps.risk.domain.verdict import judge
+from tests.risk.facts import NOW, D, facts, held, intent, quote, working
+from tradeops.lib.known import Known, Unknown
+
+LOST = Unknown("the broker does not answer")
+EXIT = {"purpose": OrderPurpose.EXIT, "side": Side.SELL}
+
+
+def codes(
+    order: Mapping[str, Any], seen: Mapping[str, Any], limits: Mapping[L, Decimal | None] | None = None
+) -> set[Code]:
+    return set(judge(intent(**order), facts(**seen), {**defaults(), **(limits or {})}).codes)
+
+
+def test_order_within_all_limits_is_approved() -> None:
+    verdict = judge(intent(), facts(), defaults())
+    assert verdict.is_approved and verdict.sentence == "Within all limits."
+
+
+# One row for every code but PRICE_DRIFT: the order, what is known, the limits that differ.
+DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]]] = [
+    (Code.TRADING_STOPPED, {}, {"permission": TradingPermission.REDUCING, "stop_reasons": ("daily loss",)}, {}),
+    (Code.TRADING_STOPPED, EXIT, {"permission": TradingPermission.KILLED, "holdings": held("50")}, {}),
+    (Code.SESSION_NOT_READY, {}, {"session_problem": "Disconnected"}, {}),
+    (Code.CLOCK_SKEW, {}, {"clock_skew": -2.5}, {}),
+    (Code.RESTART_WINDOW, {}, {"restart_is_near": True}, {}),
+    (Code.MODE_MISMATCH, {}, {"mode_problem": "a live account on a paper port"}, {}),
+    (Code.INSTRUMENT_RESTRICTED, {}, {"restriction": "earnings"}, {}),
+    (Code.INSTRUMENT_LOCKED, {}, {"break_problem": "ledger 10, broker 12"}, {}),
+    (Code.MARKET_CLOSED, {}, {"market_is_open": Known(False, NOW)}, {}),
+    (Code.DATA_UNKNOWN, {}, {"equity": LOST}, {}),
+    (Code.QUOTE_STALE, {}, {"quote": quote(age=5.1)}, {}),
+    (Code.QUOTE_STALE, {}, {"quote": quote(age=-2.1)}, {}),
+    (Code.QUOTE_NOT_LIVE, {}, {"quote": quote(source=PriceSource.DELAYED)}, {}),
+    (Code.QUOTE_NOT_LIVE, {}, {"quote": quote(source=PriceSource.CLOSE)}, {L.DELAYED_QUOTES: D(1)}),
+    (Code.ACCOUNT_STALE, {}, {"equity": Known(D(100_000), NOW - timedelta(seconds=241))}, {}),
+    (Code.EQUITY_NOT_POSITIVE, {}, {"equity": Known(D(0), NOW)}, {}),
+    (Code.ORDER_VALUE, {"quantity": D(251)}, {}, {L.MAX_POSITION_SHARE: D(1)}),
+    (Code.ORDER_VALUE, {}, {}, {L.TOTAL_CAPITAL: D(3_999), L.MAX_POSITION_SHARE: D(1)}),
+    (Code.ORDER_QUANTITY, {}, {}, {L.MAX_ORDER_QUANTITY: D("9.99")}),
+    (Code.VOLUME_SHARE, {"quantity": D(11)}, {"average_volume": Known(D(1_000), NOW)}, {}),
+    (Code.PRICE_COLLAR, {"limit_price": D("103.01")}, {}, {}),
+    (Code.PRICE_COLLAR, {"side": Side.SELL, "limit_price": D("96.99")}, {}, {}),
+    (Code.PRICE_COLLAR, {"sec_type": "CASH", "limit_price": D("101.01")}, {}, {}),
+    (Code.PRICE_COLLAR, {"order_type": OrderType.MARKET, "limit_price": None}, {"quote": quote(ask=D("103.5"))}, {}),
+    (
+        Code.PRICE_COLLAR,
+        {"order_type": OrderType.STOP_LIMIT, "stop_price": D(110), "limit_price": D("113.31")},
+        {},
+        {},
+    ),
+    (Code.PRICE_TICK, {"limit_price": D("100.005")}, {}, {}),
+    (Code.POSITION_SHARE, {"quantity": D(51)}, {"holdings": held("200")}, {}),
+    (Code.POSITION_SHARE, {"quantity": D(51)}, {"open_orders": (working(quantity="200"),)}, {}),
+    (Code.FUNDS, {"quantity": D(100)}, {"available_funds": Known(D(10_099), NOW)}, {}),
+    (
+        Code.FUNDS,
+        {},
+        {"open_orders": (working(quantity="90", con_id=2),), "available_funds": Known(D(10_000), NOW)},
+        {},
+    ),
+    (Code.OPEN_ORDERS, {}, {"open_orders": tuple(working(con_id=2, quantity="1") for _ in range(15))}, {}),
+    (Code.ORDER_RATE, {}, {"orders_last_minute": 30}, {}),
+    (Code.ORDERS_TODAY, {}, {"orders_today": 1500}, {}),
+    (Code.DUPLICATE, {}, {"open_orders": (working(created_at=NOW - timedelta(seconds=1.9)),)}, {}),
+    (Code.SELF_CROSS, {}, {"open_orders": (working(Side.SELL),)}, {}),
+    (Code.POSITION_COUNT, {}, {"holdings": held("1", con_id=2)}, {L.MAX_POSITIONS: D(1)}),
+    (Code.GROSS_EXPOSURE, {"quantity": D(100)}, {"holdings": held("-1950", con_id=2)}, {}),
+    (Code.NET_EXPOSURE, {"quantity": D(100)}, {"holdings": held("950", con_id=2)}, {}),
+    (Code.REDUCE_ONLY, {**EXIT, "quantity": D(11)}, {"holdings": held("10")}, {}),
+    (Code.REDUCE_ONLY, EXIT, {"holdings": held("-10")}, {}),
+    (Code.REDUCE_ONLY, EXIT, {"holdings": held("15"), "open_orders": (working(Side.SELL, **{"purpose": "exit"}),)}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "order", "seen", "limits"), DENIED, ids=lambda value: str(value)[:40])
+def test_each_reason_alone_denies(
+    code: Code, order: dict[str, Any], seen: dict[str, Any], limits: dict[L, Decimal | None]
+) -> None:
+    assert codes(order, seen, limits) == {code}
+
+
+def test_every_code_is_reached() -> None:
+    assert {row[0] for row in DENIED} | {Code.PRICE_DRIFT} == set(Code)
+
+
+# The last value that is still allowed, next to the rows above.
+ALLOWED: list[tuple[dict[str, Any], dict[str, Any], dict[L, Decimal | None]]] = [
+    ({}, {"clock_skew": 2.0}, {}),
+    ({}, {"quote": quote(age=5)}, {}),
+    ({}, {"quote": quote(source=PriceSource.DELAYED)}, {L.DELAYED_QUOTES: D(1)}),
+    ({}, {"equity": Known(D(100_000), NOW - timedelta(seconds=240))}, {}),
+    ({"quantity": D(250)}, {}, {}),
+    ({"quantity": D(10)}, {"average_volume": Known(D(1_000), NOW)}, {}),
+    ({}, {"average_volume": LOST}, {}),
+    ({"limit_price": D(103)}, {}, {}),
+    ({"limit_price": D(50)}, {}, {}),
+    ({"quantity": D(50)}, {"holdings": held("200")}, {}),
+    ({"quantity": D(50)}, {"holdings": held("200"), "open_orders": (working(Side.SELL, "9", con_id=3),)}, {}),
+    ({"quantity": D(100)}, {"available_funds": Known(D(10_201), NOW)}, {}),
+    ({}, {"open_orders": (working(created_at=NOW - timedelta(seconds=2)),)}, {}),
+    ({}, {"open_orders": (working(created_at=NOW, price=D(99)),)}, {}),
+    ({"outside_regular_hours": True}, {"market_is_open": Known(False, NOW)}, {}),
+    ({}, {"holdings": held("1")}, {L.MAX_POSITIONS: D(1)}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("order", "seen", "limits"), ALLOWED, ids=lambda value: str(value)[:40])
+def test_the_limit_itself_is_allowed(
+    order: dict[str, Any], seen: dict[str, Any], limits: dict[L, Decimal | None]
+) -> None:
+    assert codes(order, seen, limits) == set()
+
+
+UNKNOWABLE = ["market_is_open", "quote", "equity", "available_funds", "exchange_rate", "holdings"]
+
+
+@pytest.mark.parametrize("what", UNKNOWABLE)
+def test_entry_is_denied_when_something_is_unknown_and_names_it(what: str) -> None:
+    verdict = judge(intent(), facts(**{what: LOST}), defaults())
+    found = [reason for reason in verdict.reasons if reason.code is Code.DATA_UNKNOWN]
+    assert found and all("the broker does not answer" in reason.sentence and reason.data["what"] for reason in found)
+
+
+def test_position_or_open_order_without_a_value_denies_entries() -> None:
+    assert codes({}, {"holdings": held("1", con_id=2, value=None)}) == {Code.DATA_UNKNOWN}
+    assert codes({}, {"open_orders": (working(con_id=2, value=None),)}) == {Code.DATA_UNKNOWN}
+
+
+def test_every_reason_is_told_at_once() -> None:
+    seen = {
+        "permission": TradingPermission.HALTED,
+        "session_problem": "Disconnected",
+        "quote": quote(age=60, source=PriceSource.CLOSE),
+        "equity": Known(D(-1), NOW),
+        "orders_today": 9999,
+    }
+    verdict = judge(intent(limit_price=D("200.001")), facts(**seen), defaults())
+    assert verdict.codes == {
+        *(Code.TRADING_STOPPED, Code.SESSION_NOT_READY, Code.QUOTE_STALE, Code.QUOTE_NOT_LIVE),
+        *(Code.EQUITY_NOT_POSITIVE, Code.ORDERS_TODAY, Code.PRICE_COLLAR, Code.PRICE_TICK),
+    }
+    assert all(reason.sentence in verdict.sentence for reason in verdict.reasons)
+
+
+def test_closing_order_is_spared_what_guards_against_holding() -> None:
+    seen = {
+        "holdings": held("5000"),
+        "permission": TradingPermission.HALTED,
+        "equity": Known(D(-5), NOW - timedelta(hours=1)),
+        "available_funds": LOST,
+        "exchange_rate": LOST,
+        "quote": LOST,
+        "market_is_open": LOST,
+        "clock_skew": 99.0,
+        "open_orders": tuple(working(con_id=2, value=None) for _ in range(40)),
+        "orders_today": 10,
+    }
+    assert codes({**EXIT, "quantity": D(5000)}, seen) == set()
+
+
+def test_closing_order_needs_to_know_what_is_held() -> None:
+    assert codes(EXIT, {"holdings": LOST}) == {Code.DATA_UNKNOWN}
+
+
+def test_closing_order_is_collared_by_a_fresh_quote_only() -> None:
+    order = {**EXIT, "limit_price": D(90)}
+    assert codes(order, {"holdings": held("10")}) == {Code.PRICE_COLLAR}
+    assert codes(order, {"holdings": held("10"), "quote": quote(age=6)}) == set()
+
+
+def test_members_of_one_group_close_the_same_position() -> None:
+    other = working(Side.SELL, purpose=OrderPurpose.PROTECTIVE, oca_group="bracket", price=D(90))
+    order = {**EXIT, "purpose": OrderPurpose.PROTECTIVE}
+    assert codes({**order, "oca_group": "bracket"}, {"holdings": held("10"), "open_orders": (other,)}) == set()
+    assert codes(order, {"holdings": held("10"), "open_orders": (other,)}) == {Code.REDUCE_ONLY}
+
+
+def test_child_may_close_what_its_parent_will_buy() -> None:
+    order = {**EXIT, "purpose": OrderPurpose.PROTECTIVE, "parent_quantity": D(10)}
+    assert codes(order, {}) == set()
+    assert codes({**order, "quantity": D(11)}, {}) == {Code.REDUCE_ONLY}
+
+
+def test_open_order_on_the_other_side_makes_no_room() -> None:
+    """It may never be filled, while the other is."""
+    short = working(Side.SELL, "100", con_id=1)
+    found = codes({"quantity": D(100)}, {"holdings": held("200"), "open_orders": (short,)})
+    assert Code.POSITION_SHARE in found
+    other = {"holdings": held("950", con_id=2), "open_orders": (working(Side.SELL, "500", con_id=2),)}
+    assert codes({"quantity": D(100)}, other) == {Code.NET_EXPOSURE}
+
+
+def test_fill_that_settles_counts_for_exposure_but_not_as_an_open_order() -> None:
+    fills = tuple(working(con_id=1, quantity="20", is_settling=True, created_at=NOW) for _ in range(16))
+    assert codes({"quantity": D(10)}, {"open_orders": fills}) == {Code.POSITION_SHARE}
+    sold = working(Side.SELL, "10", purpose=OrderPurpose.EXIT, is_settling=True)
+    assert codes(EXIT, {"holdings": held("10"), "open_orders": (sold,)}) == {Code.REDUCE_ONLY}
+
+
+def test_exit_may_not_cross_zero_with_a_fill_still_settling() -> None:
+    sold = working(Side.SELL, "6", purpose=OrderPurpose.EXIT, is_settling=True)
+    seen = {"holdings": held("10"), "open_orders": (sold,)}
+    assert codes({**EXIT, "quantity": D(4)}, seen) == set()
+    assert codes({**EXIT, "quantity": D(5)}, seen) == {Code.REDUCE_ONLY}
+
+
+def test_short_entry_is_held_to_the_same_shares() -> None:
+    short = {"side": Side.SELL, "quantity": D(251)}
+    assert codes(short, {}) == {Code.ORDER_VALUE, Code.POSITION_SHARE}
+
+
+def test_currency_pence_and_multiplier_make_the_value() -> None:
+    """100 contracts of 100 at 10 pence in pounds worth 1.25: 125,000 pence or 1,250 in the account's currency."""
+    order = {"quantity": D(100), "multiplier": D(100), "price_magnifier": D(100), "limit_price": D(10)}
+    seen = {"quote": quote("10"), "exchange_rate": Known(D("1.25"), NOW)}
+    just = {L.MAX_ORDER_VALUE: D("0.0125125")}
+    assert codes(order, seen, just) == set()
+    assert codes(order, seen, {L.MAX_ORDER_VALUE: D("0.0124")}) == {Code.ORDER_VALUE}
+
+
+def test_drift_is_measured_either_way() -> None:
+    def drifted(now: str) -> list[Code]:
+        return [reason.code for reason in prices.drift(D(100), quote(now).value, defaults())]
+
+    assert drifted("101") == drifted("99") == []
+    assert drifted("101.01") == drifted("98.99") == [Code.PRICE_DRIFT]
+
+
+def test_catalogue_states_every_limit_with_a_source() -> None:
+    assert set(CATALOGUE) == set(L)
+    for kind in CATALOGUE.values():
+        assert kind.origin and (kind.default is None or kind.default >= kind.lowest)
+        assert kind.highest is None or kind.default is None or kind.default <= kind.highest
