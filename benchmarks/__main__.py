@@ -1,7 +1,7 @@
 """Run the benchmarks one after the other and write what they print to benchmarks/RESULTS.md.
 
 python -m benchmarks            all
-python -m benchmarks health     only those named
+python -m benchmarks health     only those named; the page keeps what it says of the others
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "RESULTS.md"
 HEADER = """# Benchmark results
 
 Each benchmark runs the product and the named alternative in the same run on the same machine: trust the ratios, not the
@@ -41,14 +42,22 @@ def section(name: str, output: str) -> str:
     return f"\n## {name}\n\n```text\n{output}\n```\n"
 
 
+def kept_sections() -> dict[str, str]:
+    _, *found = RESULTS.read_text().split("\n## ")
+    return {text.partition("\n")[0]: f"\n## {text}" for text in found}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*names(), []], help="which to run (all)")
     chosen = parser.parse_args().names or names()
+    sections = {} if chosen == names() else kept_sections()
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    parts = [HEADER, f"\nMade {datetime.now(UTC):%Y-%m-%d} on {machine}.\n"]
-    parts += [section(name, run(name)) for name in chosen]
-    (FOLDER / "RESULTS.md").write_text("".join(parts))
+    for name in chosen:
+        sections[name] = section(name, run(name))
+        parts = [HEADER, f"\nMade {datetime.now(UTC):%Y-%m-%d} on {machine}.\n"]
+        parts += [sections[known] for known in names() if known in sections]
+        RESULTS.write_text("".join(parts))
 
 
 if __name__ == "__main__":
