@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Q
 
-from apps.broker.choices import OrderPurpose, Scope, TradingPermission
+from apps.broker.choices import EmergencyKind, OrderPurpose, Scope, Side, TradingPermission
 from apps.broker.domain.orders import admits, most_restrictive
-from apps.broker.models import TradingState
+from apps.broker.models import EmergencyRun, Order, Position, TradingState
+from apps.broker.models.stops import ENDED
 
 # Claims share it, whoever changes a trading state holds it alone: after a halt has been committed no claim that did not
 # see it can still be under way.
@@ -49,3 +50,28 @@ def look(*, account: str = "", strategy: str = "", con_id: int | None = None) ->
     rows.sort(key=lambda row: list(TradingPermission).index(TradingPermission(row.permission)), reverse=True)
     permission = most_restrictive(TradingPermission(row.permission) for row in rows)
     return Gate(permission, tuple(f"{row} by {row.set_by}: {row.reason}" for row in rows))
+
+
+def closing_key(run_id: object) -> str:
+    """How the idempotency keys of a close-all's orders begin."""
+    return f"close-all:{run_id}:"
+
+
+def closing_objection(order: Order) -> str:
+    """While an account is being closed only the close-all's own orders are sent, and none for more than is held.
+
+    Two sellers of one position would cross zero. `account` and `instrument` must be loaded.
+    """
+    runs = EmergencyRun.objects.filter(kind=EmergencyKind.CLOSE_ALL, account=order.account.code)
+    for run in runs.exclude(state__in=ENDED):
+        covers = run.scope != Scope.INSTRUMENT or run.target == str(order.instrument.con_id)
+        if covers and not order.idempotency_key.startswith(closing_key(run.pk)):
+            return f"positions are being closed by {run.actor}: only the orders of that close-all are sent"
+    return _crossing(order) if order.purpose == OrderPurpose.FLATTEN else ""
+
+
+def _crossing(order: Order) -> str:
+    held = Position.objects.filter(account=order.account, instrument=order.instrument).first()
+    quantity = held.quantity if held is not None else 0
+    reducible = quantity if order.side == Side.SELL else -quantity
+    return "" if order.quantity <= reducible else f"the broker shows {quantity:f} held: it would cross zero"
