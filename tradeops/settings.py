@@ -49,6 +49,12 @@ RISK_APPROVAL_MINUTES = env.integer("RISK_APPROVAL_MINUTES", 10, low=1, high=144
 # Orders of strategies within all limits go without a person: on paper all, live those of the named strategies.
 RISK_AUTO_APPROVE_PAPER = env.boolean("RISK_AUTO_APPROVE_PAPER", True)
 RISK_AUTO_APPROVE_LIVE = frozenset(env.list("RISK_AUTO_APPROVE_LIVE"))
+# Resuming after a stop: the wait where nobody else could confirm it, and whether one person is enough on paper.
+RISK_COOL_OFF_MINUTES = env.integer("RISK_COOL_OFF_MINUTES", 15, low=0, high=1440)
+RISK_ONE_PERSON_RESUMES_PAPER = env.boolean("RISK_ONE_PERSON_RESUMES_PAPER", True)
+# A circuit breaker opens after so many failures in a row, and lets one probe through after so many seconds.
+BREAKER_FAILURES = env.integer("BREAKER_FAILURES", 5, low=1, high=10_000)
+BREAKER_SECONDS = env.integer("BREAKER_SECONDS", 60, low=1, high=3600)
 SIMULATOR_CONTROL_PORT = env.integer("SIMULATOR_CONTROL_PORT", 7597, low=1, high=65535)
 
 # HEALTH_PORT: the name that the momentum scheduler knew; pages and health share one port here.

@@ -14,10 +14,12 @@ from apps.journal import services as journal
 from apps.journal.choices import Level
 from apps.journal.exceptions import NoticeFailed
 from apps.journal.outbound.http import request
+from apps.risk.services import emergency_watch
 
 logger = logging.getLogger(__name__)
 
 DELIVER_SECONDS = 1.0
+EMERGENCY_SECONDS = 1.0
 PING_SECONDS = 60.0
 LOOK_SECONDS = 1.0
 
@@ -34,6 +36,22 @@ def deliver(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
                 connection.close()
             except Exception:
                 logger.exception("delivering notices failed")
+                connection.close()
+    connection.close()
+
+
+def attend_emergencies(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
+    """Stops that end by the clock, close-alls whose driver died, incidents of what is not verified at the broker."""
+    while not stopping.wait(EMERGENCY_SECONDS):
+        if may_act():
+            try:
+                close_old_connections()
+                emergency_watch.attend_emergencies()
+            except (DatabaseError, OSError) as error:
+                logger.warning("emergencies wait: %s", one_line(error))
+                connection.close()
+            except Exception:
+                logger.exception("attending to emergencies failed")
                 connection.close()
     connection.close()
 

@@ -48,6 +48,7 @@ class Sentinel:
             signal.signal(number, self._ask_to_stop)
         watcher = self._start("watcher", lambda: self._watcher.run(self._stopping))
         self._start("deliverer", lambda: background.deliver(self._stopping, self._may_act))
+        self._start("emergencies", lambda: background.attend_emergencies(self._stopping, self._may_act))
         if settings.SENTINEL_PING_URL:
             self._start("ping", lambda: background.ping(settings.SENTINEL_PING_URL, self._stopping, self._may_act))
         systemd.notify("READY=1")

@@ -49,13 +49,14 @@ class Answers:
     async def answer(self, request: Claimed) -> Known[Any]:
         """Raises BrokerError with the reason when nobody can say."""
         self._require_broker(request.kind)
+        fresh = request.payload.get("fresh") is True
         match request.kind:
             case RequestKind.ACCOUNT_SUMMARY:
                 return await self._live.account_summary(self._account_asked(request), request.priority)
             case RequestKind.POSITIONS:
-                return await self._live.positions(self._account_asked(request), request.priority)
+                return await self._live.positions(self._account_asked(request), request.priority, fresh=fresh)
             case RequestKind.OPEN_ORDERS:
-                return await self._live.open_orders(request.priority)
+                return await self._live.open_orders(request.priority, fresh=fresh)
         return Known(await self._data_answer(request), clock.now())
 
     async def _data_answer(self, request: Claimed) -> Any:

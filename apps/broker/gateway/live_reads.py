@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ib_async import Position, Trade
@@ -14,6 +14,7 @@ from apps.broker.gateway.library import account_summary_question, cancel_account
 from apps.broker.gateway.link import Link
 from apps.broker.gateway.picture import Picture
 from apps.broker.gateway.sharing import Shared
+from tradeops.lib import clock
 from tradeops.lib.known import Known
 
 ANSWER_SECONDS = 7.0
@@ -34,11 +35,19 @@ class LiveReads:
     async def account_summary(self, account: str, priority: Priority) -> Known[Rows]:
         return self._of_account(await self._shared.get("summary", lambda: self._read_summary(priority)), account)
 
-    async def positions(self, account: str, priority: Priority) -> Known[Rows]:
-        return self._of_account(await self._shared.get("positions", lambda: self._read_positions(priority)), account)
+    async def positions(self, account: str, priority: Priority, *, fresh: bool = False) -> Known[Rows]:
+        known = await self._get("positions", lambda: self._read_positions(priority), fresh=fresh)
+        return self._of_account(known, account)
 
-    async def open_orders(self, priority: Priority) -> Known[Rows]:
-        return await self._shared.get("orders", lambda: self._read_open_orders(priority))
+    async def open_orders(self, priority: Priority, *, fresh: bool = False) -> Known[Rows]:
+        return await self._get("orders", lambda: self._read_open_orders(priority), fresh=fresh)
+
+    async def _get(self, key: str, read: Callable[[], Coroutine[Any, Any, Rows]], *, fresh: bool) -> Known[Rows]:
+        """`fresh`: asked after the question came, never an answer to an earlier one; `as_of` is then its beginning."""
+        if not fresh:
+            return await self._shared.get(key, read)
+        began_at = clock.now()
+        return Known(await read(), began_at)
 
     def _link(self) -> Link:
         return self._data if self._data.ib is not None else self._trading

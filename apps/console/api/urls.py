@@ -2,6 +2,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from apps.console.api import views
+from apps.console.api.emergency import CancelAllView, CloseAllView, HaltView, ReceiptView, ResumeView
 from apps.console.api.incidents import AcknowledgeView, IncidentsView
 from apps.console.api.jobs import JobsView, RunJobView, RunsView
 from apps.console.api.strategies import LatestRebalanceView, LatestSignalView
@@ -23,6 +24,11 @@ urlpatterns = [
     path("strategies/rebalance/latest", LatestRebalanceView.as_view(), name="api-strategies-rebalance-latest"),
     path("incidents/", IncidentsView.as_view(), name="api-incidents"),
     path("incidents/<int:pk>/acknowledge", AcknowledgeView.as_view(), name="api-incident-acknowledge"),
+    path("emergency/halt", HaltView.as_view(), name="api-emergency-halt"),
+    path("emergency/resume", ResumeView.as_view(), name="api-emergency-resume"),
+    path("emergency/cancel-all", CancelAllView.as_view(), name="api-emergency-cancel-all"),
+    path("emergency/close-all", CloseAllView.as_view(), name="api-emergency-close-all"),
+    path("emergency/<uuid:pk>", ReceiptView.as_view(), name="api-emergency-receipt"),
     path("jobs/", JobsView.as_view(), name="api-jobs"),
     path("jobs/runs/", RunsView.as_view(), name="api-job-runs"),
     path("jobs/<str:name>/run", RunJobView.as_view(), name="api-job-run"),

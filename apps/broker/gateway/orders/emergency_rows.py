@@ -9,12 +9,13 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.broker.choices import EmergencyKind, EmergencyState, OrderState, Scope, StopSource, TradingPermission
+from apps.broker.domain.orders import most_restrictive
 from apps.broker.exceptions import OrderMovedOn
 from apps.broker.gateway.orders.actions import Action, Receipt
 from apps.broker.gateway.orders.escalation import on_escalation
 from apps.broker.gateway.orders.flag import CAME_BY
 from apps.broker.gateway.orders.subject import subject_of
-from apps.broker.models import Account, EmergencyRun, Order
+from apps.broker.models import Account, EmergencyRun, Order, TradingState
 from apps.broker.services.orders import request_cancel
 from apps.broker.services.trading_states import set_trading_state
 from apps.journal import services as journal
@@ -76,7 +77,9 @@ def _write_flag(action: Action) -> None:
         "requested_at": action.requested_at,
     }
     _, is_new = EmergencyRun.objects.get_or_create(pk=action.id, defaults=values)
-    if is_new:
+    same = TradingState.objects.filter(scope=action.scope, target=action.target, source=StopSource.MANUAL).first()
+    before = TradingPermission(same.permission) if same else TradingPermission.ACTIVE
+    if is_new and most_restrictive([before, action.permission]) is not before:
         set_trading_state(
             scope=action.scope,
             target=action.target,

@@ -1,7 +1,7 @@
 """The file that stops trading when everything else is broken: whoever can write it needs nothing more.
 
-JSON with scope, target, permission (halted or killed), reason, actor and the id of its receipt; all may be missing. A
-file that cannot be understood stops everything. It stays in force until a person removes it.
+JSON with scope, target, permission (reducing, halted or killed), reason, actor and the id of its receipt; all may be
+missing. A file that cannot be understood stops everything. It stays in force until a person removes it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from apps.broker.gateway.orders.actions import Action
 NAMESPACE = uuid.UUID("5a0c3d7e-6f0b-4b7e-9a39-3f7b0c1c2d11")
 CAME_BY = "file"
 LONGEST = 10_000
+DEGREES = frozenset({TradingPermission.REDUCING, TradingPermission.HALTED, TradingPermission.KILLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,13 @@ def _parse(text: str) -> dict[str, Any]:
 
 def _action(value: dict[str, Any], seen: Seen, text: str) -> Action:
     scope, target = _scope(value)
-    killed = str(value.get("permission", "")) == TradingPermission.KILLED
+    permission = str(value.get("permission", ""))
     return Action(
         id=_id(value) or uuid.uuid5(NAMESPACE, f"{seen.changed_at} {text}"),
         kind=EmergencyKind.HALT,
         scope=scope,
         target=target,
-        permission=TradingPermission.KILLED if killed else TradingPermission.HALTED,
+        permission=TradingPermission(permission) if permission in DEGREES else TradingPermission.HALTED,
         reason=str(value.get("reason") or "a halt file was written")[:500],
         actor=str(value.get("actor") or "file")[:150],
         came_by=CAME_BY,
