@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.broker.choices import Scope
 from apps.risk.choices import LimitName, RevisionState
@@ -73,3 +74,16 @@ def _effective(name: LimitName, rows: Iterable[LimitRevision]) -> EffectiveLimit
     value = tightest(name, [default, *(row.value for row in found)])
     source = None if value == default else next((row for row in found if row.value == value), None)
     return EffectiveLimit(name, value, source)
+
+
+def pending_limits(name: LimitName | None = None) -> QuerySet[LimitRevision]:
+    """Loosenings that wait for a second person or cool off."""
+    rows = LimitRevision.objects.filter(state=RevisionState.PENDING)
+    return rows.filter(name=name) if name else rows
+
+
+def narrower_counts() -> list[int]:
+    """How many narrower scopes have a value of their own, limit by limit in the order of the catalogue."""
+    rows = LimitRevision.objects.filter(state=RevisionState.ACTIVE).exclude(scope=Scope.EVERYTHING)
+    found = Counter(rows.values_list("name", flat=True))
+    return [found[name.value] for name in CATALOGUE]

@@ -51,7 +51,7 @@ def change_limit(
     """
     kind = CATALOGUE[name]
     who = user.get_username() if user else actor
-    _check(kind, value, reason, user, scope, target, expires_at)
+    check_change(kind, value, reason, user, scope, target, expires_at)
     _lock(name)
     now_holds = selectors.limit_in_force(name, scope, target)
     before = now_holds.value if now_holds else _inherited(kind, scope)
@@ -130,7 +130,7 @@ def cool_off() -> timedelta:
     return timedelta(hours=settings.RISK_COOL_OFF_HOURS)
 
 
-def _check(
+def check_change(
     kind: LimitKind,
     value: Decimal,
     reason: str,
@@ -139,6 +139,7 @@ def _check(
     target: str,
     expires_at: datetime | None,
 ) -> None:
+    """Raises LimitError when nobody, or not this person, may make such a change at all."""
     if not reason.strip():
         raise LimitError("Say why: the reason is kept with the limit.")
     if not value.is_finite() or value < kind.lowest or (kind.highest is not None and value > kind.highest):
