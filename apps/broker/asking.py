@@ -14,12 +14,17 @@ from psycopg.types.json import Jsonb
 
 from apps.broker.choices import Priority, RequestKind, RequestState
 from apps.broker.selectors import GATEWAY_NOT_RUNNING, STALE_SECONDS
+from tradeops.lib import breaking
 from tradeops.lib.known import Known, Unknown
 from tradeops.lib.listen import conninfo
 
 # Beyond the deadline, for the answer that was written at the last moment to arrive.
 GRACE_SECONDS = 0.25
 CHANNEL = "broker_answer"
+# What is held, what is owed and which orders work must be askable whatever happened to market data.
+GUARDED = frozenset({RequestKind.QUOTES, RequestKind.HISTORY, RequestKind.CONTRACT_DETAILS, RequestKind.OPTION_CHAIN})
+# A breaker spares callers the waiting. What is refused at once (not connected, no such contract) costs none.
+SLOW_FAILURES = ("timed out", "the gateway failed", "the database cannot be asked")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -37,6 +42,22 @@ def ask(
     Goes over a connection of its own, so that the caller's open transaction neither hides the question from the
     gateway nor the answer from the caller.
     """
+    if kind not in GUARDED:
+        return _ask(kind, payload, timeout, priority, requested_by)
+    keeper = breaking.keeper()
+    if objection := keeper.objection(breaking.MARKET_DATA):
+        return Unknown(objection)
+    answer = _ask(kind, payload, timeout, priority, requested_by)
+    if isinstance(answer, Known):
+        keeper.note(breaking.MARKET_DATA, "")
+    elif answer.reason.startswith(SLOW_FAILURES):
+        keeper.note(breaking.MARKET_DATA, f"{kind}: {answer.reason}")
+    return answer
+
+
+def _ask(
+    kind: RequestKind, payload: Mapping[str, Any], timeout: float, priority: Priority, requested_by: str
+) -> Known[Any] | Unknown:
     request_id = uuid.uuid4()
     deadline = time.monotonic() + timeout
     try:

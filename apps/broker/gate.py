@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Q
 
+from apps.broker import entry_probe
 from apps.broker.choices import EmergencyKind, OrderPurpose, Scope, Side, TradingPermission
 from apps.broker.domain.orders import admits, most_restrictive
-from apps.broker.models import EmergencyRun, Order, Position, TradingState
+from apps.broker.models import EmergencyRun, Order, Position
 from apps.broker.models.stops import ENDED
 
 # Claims share it, whoever changes a trading state holds it alone: after a halt has been committed no claim that did not
@@ -46,7 +47,7 @@ def look(*, account: str = "", strategy: str = "", con_id: int | None = None) ->
     for scope, target in ((Scope.ACCOUNT, account), (Scope.STRATEGY, strategy), (Scope.INSTRUMENT, con_id)):
         if target:
             applies |= Q(scope=scope, target=str(target))
-    rows = list(TradingState.objects.filter(applies).exclude(permission=TradingPermission.ACTIVE))
+    rows = list(entry_probe.standing().filter(applies))
     rows.sort(key=lambda row: list(TradingPermission).index(TradingPermission(row.permission)), reverse=True)
     permission = most_restrictive(TradingPermission(row.permission) for row in rows)
     return Gate(permission, tuple(f"{row} by {row.set_by}: {row.reason}" for row in rows))

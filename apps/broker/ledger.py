@@ -12,11 +12,14 @@ from apps.broker.choices import OrderState
 from apps.broker.models import Order, OrderEvent
 from apps.journal import services as journal
 from apps.journal.choices import Level
-from tradeops.lib import clock
+from tradeops.lib import breaking, clock
 
 STEP, SCOPE = "Order", "broker"
 LEVELS = {OrderState.REJECTED: Level.WARN, OrderState.UNRESOLVED: Level.ERROR, OrderState.DENIED: Level.WARN}
 MESSAGE_LENGTH = 500
+# How a sending ended, for the circuit breaker; an order that was put back or denied was not sent.
+PLACEMENT_FAILED = frozenset({OrderState.REJECTED, OrderState.UNRESOLVED})
+PLACEMENT_ENDS = PLACEMENT_FAILED | {OrderState.WORKING, OrderState.FILLED}
 
 
 @transaction.atomic
@@ -45,6 +48,9 @@ def move(
     Order.objects.filter(pk=order_id).update(**values)
     order = Order.objects.select_related("account", "instrument").get(pk=order_id)
     note(order, message=text, before=was, actor=actor, data=data)
+    if was is OrderState.SUBMITTING and after in PLACEMENT_ENDS:
+        problem = text if after in PLACEMENT_FAILED else ""
+        transaction.on_commit(lambda: breaking.keeper().note(breaking.ORDER_PLACEMENT, problem), robust=True)
     return order
 
 

@@ -70,3 +70,41 @@ class RevisionState(models.TextChoices):
     REPLACED = "replaced", "Replaced"
     EXPIRED = "expired", "Expired"
     REFUSED = "refused", "Refused"
+
+
+class BreakerState(models.TextChoices):
+    """As pybreaker names them."""
+
+    CLOSED = "closed", "Closed"
+    HALF_OPEN = "half-open", "Half-open"
+    OPEN = "open", "Open"
+
+
+class BreakKind(models.TextChoices):
+    POSITION = "position", "Position"
+    ORDER = "order", "Open order"
+    EXECUTION = "execution", "Executions"
+    ACCOUNT = "account", "Account value"
+
+
+class BreakState(models.TextChoices):
+    SETTLING = "settling", "Settling: an order is on its way"
+    OPEN = "open", "Open"
+    CLEARED = "cleared", "Cleared: both sides agree"
+    BOOKED = "booked", "Booked by a person"
+
+
+class RunTrigger(models.TextChoices):
+    START = "start", "Start or reconnection"
+    SCHEDULE = "schedule", "Schedule"
+    PERSON = "person", "A person"
+    FOLLOW_UP = "follow-up", "Second look"
+
+
+class MonitorRule(models.TextChoices):
+    DAILY_LOSS_REALISED = "daily_loss_realised", "Daily loss, realised"
+    DAILY_LOSS_TOTAL = "daily_loss_total", "Daily loss, total"
+    DRAWDOWN = "drawdown", "Drawdown from the peak"
+    GROSS_EXPOSURE = "gross_exposure", "Gross exposure"
+    LOSS_STREAK = "loss_streak", "Losing trades in a row"
+    REJECTS = "rejects", "Refusals in a row"

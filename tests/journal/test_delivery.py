@@ -249,3 +249,17 @@ def test_courier_delivers_in_the_background_and_stops(webhook: Receiver) -> None
     wait_for(lambda: webhook.subjects == ["In the background"], seconds=10)
     wait_for(lambda: Delivery.objects.get().state == DeliveryState.DELIVERED, seconds=10)
     courier.stop()
+
+
+def test_place_that_failed_five_times_rests_for_a_minute_without_using_up_attempts(
+    db: None, webhook: Receiver, settings: Settings
+) -> None:
+    settings.SCHEDULER_WEBHOOK_URL = webhook.url("error")
+    for turn in range(6):
+        services.notify(f"notice {turn}", "body", now=NIGHT)
+        services.deliver_due(NIGHT)
+    attempts = list(Delivery.objects.order_by("id").values_list("attempts", flat=True))
+    assert attempts == [1, 1, 1, 1, 1, 0]
+    settings.SCHEDULER_WEBHOOK_URL = webhook.url("ok")
+    assert services.deliver_due(NIGHT + timedelta(seconds=59)) == 0
+    assert services.deliver_due(NIGHT + timedelta(seconds=60)) == 6

@@ -5,7 +5,7 @@ from apps.broker.models.numbering import OrderNumbering
 from apps.broker.models.order import BrokerOrder, Commission, Execution
 from apps.broker.models.request import Request
 from apps.broker.models.session import GatewaySession, LiveUnlock
-from apps.broker.models.stops import EmergencyRun, TradingState
+from apps.broker.models.stops import EmergencyRun, EntryProbe, TradingState
 from apps.broker.models.trade import Closing, ExchangeRate, HoldingChange, Trade
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Closing",
     "Commission",
     "EmergencyRun",
+    "EntryProbe",
     "EquityPoint",
     "ExchangeRate",
     "Execution",

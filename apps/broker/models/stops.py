@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
+from apps.broker.models.ledger import Order
 
 ENDED = [EmergencyState.DONE, EmergencyState.ESCALATED, EmergencyState.FAILED]
 
@@ -48,6 +49,24 @@ class TradingState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_scope_display()} {self.target}: {self.get_permission_display()}"
+
+
+class EntryProbe(models.Model):
+    """One entry that a stop lets through to see whether its cause is over: any, until `order` says which it was.
+
+    Written in the transaction that claims the order. Not announced: the claim itself must not stop its order again.
+    """
+
+    state = models.OneToOneField(TradingState, on_delete=models.CASCADE, related_name="probe")
+    offered_at = models.DateTimeField(default=timezone.now)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    taken_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"probe of {self.state}"
 
 
 class EmergencyRun(models.Model):

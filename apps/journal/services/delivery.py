@@ -20,7 +20,7 @@ from apps.journal.services.escalation import escalate_due
 from apps.journal.services.events import record
 from apps.journal.services.incidents import open_incident, resolve_incident
 from apps.journal.services.notices import STEP
-from tradeops.lib import clock
+from tradeops.lib import breaking, clock
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +37,19 @@ def deliver_due(now: datetime | None = None) -> int:
     """
     moment = now or clock.now()
     escalate_due(now=moment)
-    delivered, failing = 0, set[str]()
+    delivered, failing = 0, _closed_places(moment)
     while (delivery := _claim(moment, failing)) is not None:
         if _deliver(delivery, now or clock.now()):
             delivered += 1
         else:
             failing.add(delivery.place)
     return delivered
+
+
+def _closed_places(now: datetime) -> set[str]:
+    """Places whose circuit breaker is open: their notices wait without using up attempts."""
+    prefix = breaking.of_place("")
+    return {name.removeprefix(prefix) for name in breaking.keeper().refused(prefix, now=now)}
 
 
 @transaction.atomic
@@ -75,16 +81,24 @@ def _claim(now: datetime, failing: set[str]) -> Delivery | None:
 
 
 def _deliver(delivery: Delivery, now: datetime) -> bool:
+    breaker = breaking.of_place(delivery.place)
     try:
+        if objection := breaking.keeper().objection(breaker, now=now):
+            raise NoticeFailed(objection)
         status_code = _send(destination_of(delivery), delivery, now)
     except NoticeFailed as error:
-        _failed(delivery, error, now)
-        return False
+        return _not_delivered(delivery, breaker, error, now)
     except Exception as error:
         logger.exception("sending %s failed unexpectedly", delivery)
-        _failed(delivery, NoticeFailed(f"unexpected {type(error).__name__}: see the log"), now)
-        return False
+        return _not_delivered(delivery, breaker, NoticeFailed(f"unexpected {type(error).__name__}: see the log"), now)
+    breaking.keeper().note(breaker, "", now=now)
     return _delivered(delivery, status_code, now)
+
+
+def _not_delivered(delivery: Delivery, breaker: str, error: NoticeFailed, now: datetime) -> bool:
+    breaking.keeper().note(breaker, str(error), now=now)
+    _failed(delivery, error, now)
+    return False
 
 
 @transaction.atomic

@@ -17,7 +17,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from ib_async import Contract
 from ib_async import Order as WireOrder
 
-from apps.broker import gate, ledger
+from apps.broker import entry_probe, gate, ledger
 from apps.broker.choices import OrderPurpose, OrderState
 from apps.broker.gateway.orders import families, fence, numbers, wire
 from apps.broker.gateway.orders.families import Family
@@ -124,6 +124,7 @@ def _submit(family: Family, identity: Identity) -> list[Claimed]:
         )
         if order is None:
             raise RuntimeError(f"order {member.pk} changed while it was locked")
+        entry_probe.take_probe(order)
         placement = families.placement(family, place, first)
         subject = replace(subject_of(order), perm_id=None)
         claimed.append(Claimed(subject, wire.contract_of(order.instrument), wire.order_of(order, placement)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from apps.broker import entry_probe
 from apps.broker.choices import Scope, TradingPermission
 from apps.broker.domain.orders import admits
 from apps.broker.gateway.orders.subject import Subject
-from apps.broker.models import TradingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,7 @@ class Stops:
 
 def read() -> list[Stop]:
     """Synchronous."""
-    rows = TradingState.objects.exclude(permission=TradingPermission.ACTIVE)
     return [
         Stop(Scope(row.scope), row.target, TradingPermission(row.permission), f"{row} by {row.set_by}: {row.reason}")
-        for row in rows
+        for row in entry_probe.standing()
     ]
