@@ -108,6 +108,9 @@ def test_close_all_cancels_its_account_and_hands_over(simulator: SimulatorProces
         entry = working(simulator)
         done = ended(run(EmergencyKind.CLOSE_ALL, account=entry.account.code))
         assert (done.state, statuses(simulator, entry)) == (EmergencyState.CLOSING, ["Cancelled"])
+        meanwhile = wait_state(give(simulator), OrderState.DENIED)
+        assert "closed by ann" in meanwhile.state_reason and at_broker(simulator, meanwhile) == []
+        EmergencyRun.objects.filter(pk=done.pk).update(state=EmergencyState.DONE)
         assert working(simulator).times_sent == 1
 
 
