@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.db import connection, transaction
 
 from apps.broker.gateway.changes import Changes, Snapshot
+from apps.broker.gateway.tables import references
 from apps.broker.gateway.tables.executions import write_commissions, write_executions
 from apps.broker.gateway.tables.orders import add_completed_orders, close_absent_orders, write_orders
 from apps.broker.gateway.tables.positions import close_absent_positions, write_positions
 from apps.broker.gateway.tables.references import account_ids, accounts_of, instrument_ids
 from apps.broker.gateway.tables.values import write_pnl, write_values
-from apps.broker.models import Account
+from apps.broker.models import Account, Execution
 
 
 @transaction.atomic
@@ -54,6 +55,7 @@ def notify_mirror(payload: str) -> None:
 
 
 def _write(changes: Changes, epoch: int) -> set[str]:
+    revalued = references.revalued(changes)
     instruments = instrument_ids(changes)
     accounts = account_ids(*accounts_of(changes))
     write_values(changes.values.values(), accounts)
@@ -61,7 +63,12 @@ def _write(changes: Changes, epoch: int) -> set[str]:
     write_positions(changes.positions.values(), accounts, instruments)
     write_orders(changes.orders.values(), accounts, instruments, epoch)
     executions = write_executions(changes.executions.values(), accounts, instruments)
-    return executions | write_commissions(changes)
+    return executions | write_commissions(changes) | _executed_in(revalued)
+
+
+def _executed_in(con_ids: list[int]) -> set[str]:
+    rows = Execution.objects.filter(instrument__con_id__in=con_ids) if con_ids else Execution.objects.none()
+    return set(rows.values_list("exec_id", flat=True))
 
 
 def _announce(changes: Changes) -> None:

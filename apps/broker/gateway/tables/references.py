@@ -51,5 +51,12 @@ def instrument_ids(changes: Changes) -> dict[int, int]:
     return known
 
 
+def revalued(changes: Changes) -> list[int]:
+    """conIds of instruments whose price turns out to be other money than was thought. Ask before they are stored."""
+    told = {con_id: row for con_id, row in changes.instruments.items() if row.detailed}
+    known = Instrument.objects.filter(con_id__in=told).values_list("con_id", "multiplier", "price_magnifier")
+    return [con_id for con_id, *worth in known if worth != [told[con_id].multiplier, told[con_id].price_magnifier]]
+
+
 def _instrument(row: InstrumentRow) -> Instrument:
     return Instrument(con_id=row.con_id, **{name: getattr(row, name) for name in INSTRUMENT_FIELDS})

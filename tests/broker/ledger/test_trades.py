@@ -1,0 +1,249 @@
+"""Trades follow what the broker says, in the transaction that stores it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from apps.broker import selectors as broker
+from apps.broker.choices import HoldingChangeKind, Side
+from apps.broker.gateway.changes import Changes
+from apps.broker.gateway.rows import ValueRow
+from apps.broker.gateway.writer import write_changes, write_snapshot
+from apps.broker.models import Account, Closing, Execution, HoldingChange, Trade
+from tests.broker import builders as mirror
+from tests.broker.ledger.builders import (
+    ACCOUNT,
+    BEGIN,
+    changes,
+    commission_row,
+    execution_row,
+    instrument_row,
+    make_account,
+    make_order,
+    position_row,
+    snapshot,
+)
+from tradeops.lib.known import Known, Unknown
+
+pytestmark = pytest.mark.django_db
+
+SELL = Side.SELL
+OPTION = instrument_row(
+    "SPY", 900, sec_type="OPT", multiplier=Decimal(100), expires_on=date(2026, 3, 6), strike=Decimal(500), right="C"
+)
+EXPIRY = datetime(2026, 3, 6, 21, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def account() -> Account:
+    return make_account()
+
+
+def hear(*rows: object) -> None:
+    write_changes(changes(*rows), 1)
+
+
+def look(*rows: object, second: float = 60) -> None:
+    write_snapshot(snapshot(rows, second=second), Changes(), 1)
+
+
+def rate(value: str, currency: str = "GBP", *, at: datetime = BEGIN) -> ValueRow:
+    return ValueRow(ACCOUNT, "ExchangeRate", currency, value, at)
+
+
+def round_trip(**values: Any) -> list[object]:
+    """10 bought at 100 and sold at 110, 1 commission each."""
+    return [
+        execution_row("a.01", **values),
+        execution_row("b.01", SELL, "10", "110", second=60, **(values | {"perm_id": 2})),
+        commission_row("a.01"),
+        commission_row("b.01"),
+    ]
+
+
+def test_round_trip_is_a_trade_net_of_commissions() -> None:
+    hear(*round_trip())
+    trade = Trade.objects.get()
+    assert (trade.gross_pnl, trade.commissions, trade.net_pnl, trade.currency) == (100, 2, 98, "USD")
+    assert (trade.net_pnl_base, trade.exchange_rate, trade.base_currency) == (98, 1, "USD")
+    assert (trade.direction, trade.opened_at, trade.closed_at) == ("long", BEGIN, BEGIN + timedelta(seconds=60))
+    assert trade.commissions_known and trade.ending == "execution"
+
+
+def test_commission_that_comes_later_changes_the_result() -> None:
+    rows = round_trip()
+    hear(*rows[:2])
+    assert not Trade.objects.get().commissions_known
+    hear(*rows[2:])
+    trade = Trade.objects.get()
+    assert trade.commissions_known and trade.net_pnl == 98
+
+
+def test_correction_counts_as_corrected_at_the_place_of_the_first_report() -> None:
+    hear(*round_trip())
+    hear(execution_row("a.02", Side.BUY, "10", "90", second=4000))
+    trade = Trade.objects.get()
+    assert (trade.opened_at, trade.entry_price, trade.gross_pnl) == (BEGIN, 90, 200)
+
+
+def test_same_rows_again_change_nothing_and_are_not_derived_again() -> None:
+    hear(*round_trip())
+    before = Trade.objects.values().get()
+    look(*round_trip())
+    hear(*round_trip())
+    assert Trade.objects.values().get() == before
+
+
+def test_next_trade_leaves_what_was_closed_before_untouched() -> None:
+    hear(*round_trip())
+    first = Trade.objects.values().get()
+    hear(execution_row("c.01", SELL, "5", "100", second=120), execution_row("d.01", second=180, quantity="15"))
+    rows = list(Trade.objects.order_by("number"))
+    assert Trade.objects.values().get(number=1) == first
+    assert [(row.number, row.direction, row.open_quantity) for row in rows] == [
+        (1, "long", 0),
+        (2, "short", 0),
+        (3, "long", 10),
+    ]
+
+
+def test_execution_that_arrives_late_changes_the_trades_after_it() -> None:
+    hear(*round_trip())
+    hear(execution_row("z.01", SELL, "10", "95", second=-60))
+    assert [(trade.direction, trade.closed_at) for trade in Trade.objects.order_by("number")] == [
+        ("short", BEGIN),
+        ("short", None),
+    ]
+
+
+def test_option_and_pence_are_money() -> None:
+    hear(execution_row("o.01", price="2", instrument=OPTION), execution_row("p.01", SELL, "10", "3", instrument=OPTION))
+    pence = instrument_row("VOD", 3, currency="GBP", min_tick=Decimal("0.1"), price_magnifier=100)
+    told = changes(*round_trip(instrument=pence))
+    told.instruments[3] = pence
+    write_changes(told, 1)
+    nets = dict(Trade.objects.values_list("instrument__con_id", "gross_pnl"))
+    assert nets == {900: 1000, 3: Decimal(1)}
+
+
+def test_pence_that_become_known_later_change_the_result() -> None:
+    pence = instrument_row("VOD", 3, currency="GBP")
+    hear(*round_trip(instrument=pence))
+    told = Changes()
+    told.instruments[3] = instrument_row("VOD", 3, currency="GBP", min_tick=Decimal("0.1"), price_magnifier=100)
+    write_changes(told, 1)
+    assert Trade.objects.get().gross_pnl == 1
+
+
+def test_foreign_result_is_converted_at_the_rate_of_the_closing() -> None:
+    later = BEGIN + timedelta(hours=3)
+    hear(rate("1.25"))
+    hear(*round_trip(instrument=instrument_row("VOD", 3, currency="GBP")))
+    hear(rate("1.50", at=later))
+    assert Trade.objects.get().net_pnl == 100 - Decimal("1.6")  # 1 USD twice at 1.25
+    assert Trade.objects.get().net_pnl_base == 123
+    call_command("rebuild_trades", stdout=StringIO())
+    assert Trade.objects.get().net_pnl_base == 123
+
+
+def test_result_without_a_rate_is_unknown_in_the_accounts_currency() -> None:
+    hear(*round_trip(instrument=instrument_row("VOD", 3, currency="GBP")))
+    trade = Trade.objects.get()
+    assert trade.net_pnl_base is None and trade.net_pnl == 100 and not trade.commissions_known
+
+
+def test_strategy_is_that_of_the_orders_that_opened_it() -> None:
+    make_order(strategy="momentum", perm_id=1)
+    make_order(strategy="stops", perm_id=2)
+    hear(*round_trip())
+    assert Trade.objects.get().strategy == "momentum"
+
+
+def test_holding_from_before_the_mirror_is_closed_first() -> None:
+    """30 were held: 10 sold of them are in no result, whatever was bought meanwhile."""
+    hear(execution_row("a.01"), execution_row("b.01", SELL, "20", "110", second=10))
+    assert Trade.objects.filter(direction="short").exists(), "nothing is known of the 30 yet"
+    look(position_row("20"), second=15)
+    assert not HoldingChange.objects.exists(), "told a moment ago: not compared yet"
+    look(position_row("20"), second=25)
+    assert HoldingChange.objects.get().quantity == 30
+    [trade] = Trade.objects.all()
+    assert (trade.direction, trade.open_quantity, trade.net_pnl) == ("long", 10, 0)
+
+
+def test_option_that_expires_worthless_is_closed_at_nothing() -> None:
+    hear(execution_row("a.01", SELL, "2", "1.5", instrument=OPTION))
+    look(position_row("-2", OPTION), second=30)
+    write_snapshot(snapshot(second=(EXPIRY - BEGIN).total_seconds() + 60), Changes(), 1)
+    assert Trade.objects.get().closed_at is None, "it left this moment"
+    write_snapshot(snapshot(second=(EXPIRY - BEGIN).total_seconds() + 90), Changes(), 1)
+    trade = Trade.objects.get()
+    assert (trade.closed_at, trade.exit_price, trade.gross_pnl, trade.ending) == (EXPIRY, 0, 300, "expiry")
+
+
+def test_assigned_option_is_closed_at_nothing_and_its_shares_come_at_the_strike() -> None:
+    """Two calls sold at 1.50, assigned at 500: 200 shares are delivered, short; bought back at 490."""
+    spy = instrument_row()
+    hear(execution_row("a.01", SELL, "2", "1.5", instrument=OPTION), execution_row("s.01", quantity="1"))
+    look(position_row("-2", OPTION), position_row("1", spy), second=30)
+    seconds = (EXPIRY - BEGIN).total_seconds()
+    for second in (60, 90):
+        look(position_row("-199", spy), second=seconds + second)
+    assert Trade.objects.get(instrument__con_id=900).ending == "assignment"
+    delivered = HoldingChange.objects.get(instrument__con_id=spy.con_id, kind=HoldingChangeKind.ASSIGNMENT)
+    assert (delivered.quantity, delivered.price) == (-200, 500)
+    hear(execution_row("t.01", Side.BUY, "199", "490", second=seconds + 1000))
+    first, short = Trade.objects.filter(instrument__con_id=spy.con_id).order_by("number")
+    assert (first.net_pnl, short.direction, short.gross_pnl) == (400, "short", 1990)
+
+
+def test_bonds_and_combinations_make_no_trades() -> None:
+    for number, sec_type in enumerate(("BOND", "BAG"), 5):
+        hear(*round_trip(instrument=instrument_row(f"X{number}", number, sec_type=sec_type)))
+    assert Execution.objects.count() == 2 and not Trade.objects.exists()
+
+
+def test_realised_today_counts_what_was_closed_since_midnight_in_new_york() -> None:
+    mirror.session()
+    yesterday = {"executed_at": BEGIN - timedelta(days=1)}
+    hear(execution_row("a.01", quantity="20", **yesterday), commission_row("a.01", "2"))
+    hear(execution_row("b.01", SELL, "5", "150", **yesterday), commission_row("b.01"))
+    hear(execution_row("c.01", SELL, "5", "110"), commission_row("c.01"))
+    found = broker.realised_today(ACCOUNT, now=BEGIN + timedelta(hours=1))
+    assert isinstance(found, Known) and found.value == Decimal("48.5")  # 50 - 1 - a quarter of 2
+    assert Closing.objects.count() == 2
+
+
+def test_realised_today_is_unknown_while_something_is_missing() -> None:
+    assert isinstance(broker.realised_today(ACCOUNT, now=BEGIN), Unknown)
+    mirror.session()
+    rows = round_trip()
+    hear(*rows[:2])
+    found = broker.realised_today(ACCOUNT, now=BEGIN)
+    assert isinstance(found, Unknown) and "commissions" in found.reason
+    hear(*rows[2:])
+    assert isinstance(broker.realised_today(ACCOUNT, now=BEGIN), Known)
+    hear(execution_row("x.01", instrument=instrument_row("VOD", 3, currency="GBP")))
+    hear(execution_row("y.01", SELL, instrument=instrument_row("VOD", 3, currency="GBP")))
+    found = broker.realised_today(ACCOUNT, now=BEGIN)
+    assert isinstance(found, Unknown) and "exchange rate" in found.reason
+    assert isinstance(broker.realised_today("DU0"), Unknown)
+
+
+def test_command_says_what_was_wrong_and_a_dry_run_changes_nothing() -> None:
+    hear(*round_trip())
+    Trade.objects.update(net_pnl=5)
+    told = StringIO()
+    call_command("rebuild_trades", dry_run=True, stdout=told)
+    assert "1 would change" in told.getvalue() and Trade.objects.get().net_pnl == 5
+    told = StringIO()
+    call_command("rebuild_trades", symbol="SPY", stdout=told)
+    assert "1 differ" in told.getvalue() and Trade.objects.get().net_pnl == 98
+    with pytest.raises(CommandError, match="No execution of 'NONE'"):
+        call_command("rebuild_trades", symbol="NONE")
