@@ -6,10 +6,12 @@ from django.contrib import admin
 
 from apps.console.log_admin import LogFileAdmin
 from apps.console.models import ApiToken
+from apps.console.trading.emergency_admin import EmergencyRunAdmin
+from apps.console.trading.order_admin import OrderAdmin
 from apps.journal.models import Event
 from tradeops.lib.admin import ReadOnlyAdmin
 
-__all__ = ["ApiTokenAdmin", "EventAdmin", "LogFileAdmin"]
+__all__ = ["ApiTokenAdmin", "EmergencyRunAdmin", "EventAdmin", "LogFileAdmin", "OrderAdmin"]
 
 
 @admin.register(Event)

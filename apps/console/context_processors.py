@@ -7,8 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from apps.console.roles import HALT_TRADING
 from apps.console.selectors.incidents import incidents_view
 from apps.console.selectors.session import session_view, trading_word
+from apps.console.selectors.trading import trading_view
 from tradeops.lib import clock
 
 
@@ -20,5 +22,7 @@ def banner(request: HttpRequest) -> dict[str, Any]:
         "is_simulated": settings.BROKER.simulated,
         "gateway": session_view(now=now) if known else None,
         "incidents": incidents_view() if known else None,
+        "trading": trading_view() if known else None,
+        "may_halt": known and request.user.has_perm(HALT_TRADING),
         "server_now": now,
     }

@@ -17,6 +17,13 @@ VIEW_DESK = "console.view_desk"
 TRADE = "console.trade"
 MANAGE_RISK = "console.manage_risk"
 HANDLE_INCIDENT = "journal.handle_incident"
+PROPOSE_ORDER = "broker.propose_order"
+APPROVE_ORDER = "broker.approve_order"
+CANCEL_ORDER = "broker.cancel_order"
+HALT_TRADING = "broker.halt_trading"
+RESUME_TRADING = "broker.resume_trading"
+TRADERS_MAY = (PROPOSE_ORDER, CANCEL_ORDER)
+RISK_MAY = (APPROVE_ORDER, HALT_TRADING, RESUME_TRADING, "risk.change_limits", "risk.approve_limits")
 
 # What every role may look at: everything of the platform's own, never accounts of people or tokens.
 HIDDEN_APPS = ("auth", "admin", "contenttypes", "sessions", "django_q", "console")
@@ -35,9 +42,9 @@ def permissions_of(role: Role) -> list[Permission]:
     wanted = look | console("view_desk")
     if role in (Role.TRADER, Role.RISK, Role.ADMIN):
         wanted |= console("trade") | Q(content_type__app_label="jobs", codename="run_job")
-        wanted |= Q(content_type__app_label="journal", codename="handle_incident")
+        wanted |= named(HANDLE_INCIDENT, *TRADERS_MAY)
     if role in (Role.RISK, Role.ADMIN):
-        wanted |= console("manage_risk")
+        wanted |= console("manage_risk") | named(*RISK_MAY)
     if role == Role.ADMIN:
         wanted |= ~Q(content_type__app_label__in=HIDDEN_APPS) | Q(content_type__app_label__in=ADMINISTERED_APPS)
     return list(Permission.objects.filter(wanted))
@@ -45,6 +52,14 @@ def permissions_of(role: Role) -> list[Permission]:
 
 def console(codename: str) -> Q:
     return Q(content_type__app_label="console", codename=codename)
+
+
+def named(*permissions: str) -> Q:
+    wanted = Q()
+    for permission in permissions:
+        app, codename = permission.split(".")
+        wanted |= Q(content_type__app_label=app, codename=codename)
+    return wanted
 
 
 @transaction.atomic

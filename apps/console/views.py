@@ -53,7 +53,11 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def database_away(request: HttpRequest) -> HttpResponseBase:
-    remedy = "Trading does not depend on pages. Reload in a moment; the log says why."
+    remedy = (
+        "Trading does not depend on pages. Reload in a moment; the log says why. "
+        "To stop trading now: `manage.py halt --reason ...` on the gateway's machine works without it; or cancel"
+        " in TWS."
+    )
     return failure(request, 503, "The database is not reachable", remedy)
 
 

@@ -1,6 +1,7 @@
 """What people and other apps may do with the broker: ask it, unlock live trading, order, and stop trading."""
 
 from apps.broker.asking import ask
+from apps.broker.services.instruments import find_instrument
 from apps.broker.services.orders import (
     Terms,
     approve_order,
@@ -19,6 +20,7 @@ __all__ = [
     "ask",
     "deny_order",
     "expire_orders",
+    "find_instrument",
     "propose_order",
     "release_trading_state",
     "request_cancel",

@@ -5,8 +5,10 @@ from apps.console.api import views
 from apps.console.api.emergency import CancelAllView, CloseAllView, HaltView, ReceiptView, ResumeView
 from apps.console.api.incidents import AcknowledgeView, IncidentsView
 from apps.console.api.jobs import JobsView, RunJobView, RunsView
+from apps.console.api.orders import ApproveView, CancelView, ModifyView, OrdersView, OrderView, RejectView
 from apps.console.api.strategies import LatestRebalanceView, LatestSignalView
 from apps.console.api.stream import events_stream
+from apps.console.api.trading import TradingView
 from apps.console.permissions import ViewerPermission
 from apps.console.views import docs
 
@@ -29,6 +31,13 @@ urlpatterns = [
     path("emergency/cancel-all", CancelAllView.as_view(), name="api-emergency-cancel-all"),
     path("emergency/close-all", CloseAllView.as_view(), name="api-emergency-close-all"),
     path("emergency/<uuid:pk>", ReceiptView.as_view(), name="api-emergency-receipt"),
+    path("orders/", OrdersView.as_view(), name="api-orders"),
+    path("orders/<uuid:pk>/", OrderView.as_view(), name="api-order"),
+    path("orders/<uuid:pk>/approve", ApproveView.as_view(), name="api-order-approve"),
+    path("orders/<uuid:pk>/reject", RejectView.as_view(), name="api-order-reject"),
+    path("orders/<uuid:pk>/cancel", CancelView.as_view(), name="api-order-cancel"),
+    path("orders/<uuid:pk>/modify", ModifyView.as_view(), name="api-order-modify"),
+    path("trading", TradingView.as_view(), name="api-trading"),
     path("jobs/", JobsView.as_view(), name="api-jobs"),
     path("jobs/runs/", RunsView.as_view(), name="api-job-runs"),
     path("jobs/<str:name>/run", RunJobView.as_view(), name="api-job-run"),

@@ -1,0 +1,30 @@
+"""A close-all goes on after the answer: this process drives it, and the sentinel takes it up should this one die."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from uuid import UUID
+
+from django.db import close_old_connections, connections
+
+from apps.broker.choices import EmergencyKind
+from apps.broker.models import EmergencyRun
+from apps.risk.services.emergency_closing import carry_on
+
+logger = logging.getLogger(__name__)
+
+
+def drive(run: EmergencyRun) -> None:
+    if run.kind == EmergencyKind.CLOSE_ALL:
+        threading.Thread(target=_drive, args=[run.pk], name=f"close-all {run.pk}", daemon=True).start()
+
+
+def _drive(run_id: UUID) -> None:
+    close_old_connections()
+    try:
+        carry_on(run_id=run_id)
+    except Exception:
+        logger.exception("close-all %s: the sentinel takes it up", run_id)
+    finally:
+        connections.close_all()
