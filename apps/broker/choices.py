@@ -35,6 +35,7 @@ class RequestKind(models.TextChoices):
     ACCOUNT_SUMMARY = "account_summary", "Account summary"
     POSITIONS = "positions", "Positions"
     OPEN_ORDERS = "open_orders", "Open orders"
+    WHAT_IF = "what_if", "Margin that an order would need"
 
 
 class RequestState(models.TextChoices):

@@ -16,6 +16,7 @@ from apps.broker.gateway.live_reads import LiveReads, require_account
 from apps.broker.gateway.quotes import Quotes
 from apps.broker.gateway.request_rows import Claimed
 from apps.broker.gateway.session_keeper import SessionKeeper
+from apps.broker.gateway.what_if import WhatIf
 from tradeops.lib import clock
 from tradeops.lib.known import Known
 
@@ -45,6 +46,7 @@ class Answers:
         self._history = history
         self._live = live
         self._synchronised_at = synchronised_at
+        self._what_if = WhatIf(data, contracts)
 
     async def answer(self, request: Claimed) -> Known[Any]:
         """Raises BrokerError with the reason when nobody can say."""
@@ -72,6 +74,8 @@ class Answers:
                     return await self._contracts.details(payload, priority)
                 case RequestKind.OPTION_CHAIN:
                     return await self._contracts.option_chain(payload, priority)
+                case RequestKind.WHAT_IF:
+                    return await self._what_if.answer(payload, priority, self._account_asked(request))
         except (KeyError, TypeError, ValueError) as error:
             raise AnswerError(f"The question cannot be understood: {type(error).__name__} {error}.") from error
         raise AnswerError(f"The gateway does not answer {request.kind}.")

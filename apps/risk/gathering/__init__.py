@@ -2,6 +2,7 @@
 
 from apps.risk.gathering.answers import Answers, ask_broker
 from apps.risk.gathering.facts import gather, intent_of
+from apps.risk.gathering.margin import Margin, ask_margin
 from apps.risk.gathering.seen import seen
 
-__all__ = ["Answers", "ask_broker", "gather", "intent_of", "seen"]
+__all__ = ["Answers", "Margin", "ask_broker", "ask_margin", "gather", "intent_of", "seen"]

@@ -6,7 +6,8 @@ The broker is asked before the lock is taken; the tables are read under it, with
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,11 +23,11 @@ from apps.risk import gathering, selectors
 from apps.risk.domain.facts import Facts, Reason, Verdict
 from apps.risk.domain.verdict import judge
 from apps.risk.exceptions import ApprovalError
-from apps.risk.gathering import Answers
+from apps.risk.gathering import Answers, Margin
 from apps.risk.models import OrderVerdict
 from apps.risk.selectors import EffectiveLimit
 from tradeops.lib import clock
-from tradeops.lib.known import Known
+from tradeops.lib.known import Known, Unknown
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -38,11 +39,12 @@ ACTOR = "risk"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict with all that it was made from; nothing of it is written yet."""
+    """A verdict with all that it was made from; nothing of it is written yet. `margin` only where it was asked for."""
 
     verdict: Verdict
     facts: Facts
     limits: dict[Any, EffectiveLimit]
+    margin: Known[Margin] | Unknown | None = None
 
 
 def submit_order(
@@ -91,10 +93,13 @@ def submit_order(
 def preview_order(
     *, terms: Terms, parent: Order | None = None, oca_group: str = "", besides: UUID | None = None
 ) -> Judged:
-    """What would be decided now. Writes nothing and reserves nothing."""
+    """What would be decided now, and the margin it would need at the broker. Writes nothing and reserves nothing."""
     intent = gathering.intent_of(terms, parent=parent, oca_group=oca_group)
-    answers = gathering.ask_broker(terms.account, terms.instrument, closing=intent.is_closing)
-    return judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=besides)
+    with ThreadPoolExecutor(1) as pool:
+        margin = pool.submit(gathering.ask_margin, terms)
+        answers = gathering.ask_broker(terms.account, terms.instrument, closing=intent.is_closing)
+        judged = judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=besides)
+        return replace(judged, margin=margin.result())
 
 
 def judge_terms(

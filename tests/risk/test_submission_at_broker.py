@@ -1,0 +1,87 @@
+"""The whole way against the simulated broker: submitted, judged, sent and filled; and refused before it is sent."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from apps.broker.choices import OrderPurpose, OrderState, OrderType, Side
+from apps.broker.models import Account, Order
+from apps.broker.services import Terms
+from apps.broker.simulator.testing import SimulatorProcess
+from apps.risk import services as risk
+from tests.broker.gateway.ordering import at_broker, instrument, wait_state
+from tests.broker.gateway.running import ACCOUNT, running
+from tests.risk.world import calm
+from tests.waiting import wait_for
+from tradeops.lib.known import Known
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess(tick_interval=0) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def trading(simulator: SimulatorProcess, settings: Settings) -> Iterator[SimulatorProcess]:
+    calm(settings)
+    with running(simulator):
+        yield simulator
+
+
+def terms(simulator: SimulatorProcess, **changes: Any) -> Terms:
+    """At any hour: the simulator's market never closes."""
+    base: dict[str, Any] = {
+        "account": Account.objects.get(code=ACCOUNT),
+        "instrument": instrument(simulator),
+        "side": Side.BUY,
+        "quantity": Decimal(2),
+        "order_type": OrderType.MARKET,
+        "purpose": OrderPurpose.ENTRY,
+        "reason": "test",
+        "strategy": "momentum",
+        "outside_regular_hours": True,
+    }
+    return Terms(**(base | changes))
+
+
+def submit(wanted: Terms) -> Order:
+    return risk.submit_order(terms=wanted, idempotency_key=uuid.uuid4().hex, requested_by="momentum")
+
+
+def test_order_goes_the_whole_way_and_its_position_closes(trading: SimulatorProcess) -> None:
+    order = submit(terms(trading))
+    assert order.state == OrderState.APPROVED, order.state_reason
+    wait_state(order, OrderState.FILLED)
+    assert [row["filled"] for row in at_broker(trading, order)]
+    saw = order.verdicts.get().saw
+    assert saw["quote"]["source"] == "market" and saw["average_volume"].get("value"), saw
+
+    def closed() -> Order | None:
+        """The position follows its fill at once, but by another message."""
+        found = submit(terms(trading, side=Side.SELL, purpose=OrderPurpose.EXIT))
+        return found if found.state != OrderState.DENIED else None
+
+    wait_state(wait_for(closed), OrderState.FILLED)
+
+
+def test_too_large_an_order_never_reaches_the_broker(trading: SimulatorProcess) -> None:
+    order = submit(terms(trading, quantity=Decimal(100_000)))
+    assert order.state == OrderState.DENIED and "The order is worth" in order.state_reason
+    assert at_broker(trading, order) == []
+
+
+def test_preview_states_verdict_and_margin(trading: SimulatorProcess) -> None:
+    found = risk.preview_order(terms=terms(trading))
+    assert found.verdict.is_approved, found.verdict.sentence
+    assert isinstance(found.margin, Known), found.margin
+    assert found.margin.value.initial_change and found.margin.value.is_covered
+    assert not Order.objects.filter(is_external=False).exists()
