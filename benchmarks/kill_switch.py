@@ -1,7 +1,7 @@
 """A kill while 1,000 data requests are queued: how long until the cancel arrives at the broker.
 
-The product from the commit of the halt in the database, over the same connection as the requests; the alternative is
-ib_async's own queue, which is first in first out, from the call of cancelOrder. Times are the simulator's.
+The product: from before the halt is written to the database, over the same connection as the requests. The
+alternative: ib_async's own queue, which is first in first out, from the call of cancelOrder.
 """
 
 from __future__ import annotations
@@ -112,13 +112,14 @@ def is_working() -> bool:
 
 
 def press() -> float:
-    """As a person's halt does; the moment right after it was committed."""
+    """As a person's halt does; the moment right before it is written."""
     from django.db import transaction
 
     from apps.broker import services as broker
     from apps.broker.choices import EmergencyKind, Scope, StopSource, TradingPermission
     from apps.broker.models import EmergencyRun
 
+    begun = time.time()
     with transaction.atomic():
         broker.set_trading_state(
             scope=Scope.EVERYTHING,
@@ -135,7 +136,7 @@ def press() -> float:
             actor="benchmark",
             came_by="command",
         )
-    return time.time()
+    return begun
 
 
 def main() -> None:
