@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
+from django.db import DatabaseError, connections, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -169,6 +169,15 @@ def test_change_that_makes_no_sense_is_refused(anna: User) -> None:
     with pytest.raises(LimitError, match="lacks the permission risk.change_limits"):
         change("0.1", person("carl"))
     assert not LimitRevision.objects.exists()
+
+
+def test_database_keeps_what_a_limit_was(anna: User) -> None:
+    row = change("0.1", anna)
+    for broken in ({"value": D(9)}, {"reason": "other"}, {"expires_at": clock.now() + DAY}):
+        with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+            LimitRevision.objects.filter(pk=row.pk).update(**broken)
+    with pytest.raises(DatabaseError, match="neither changed nor deleted"), transaction.atomic():
+        LimitRevision.objects.filter(pk=row.pk).delete()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 from pytest_django import Settings
 
 from apps.broker import services as broker
@@ -137,6 +137,19 @@ def test_same_key_is_judged_once_and_other_terms_are_refused(quotes: Asked) -> N
     assert submit("one") == first and OrderVerdict.objects.count() == 1
     with pytest.raises(IdempotencyConflict):
         submit("one", quantity=D(11))
+
+
+def test_verdict_is_never_changed(quotes: Asked) -> None:
+    verdict = submit().verdicts.get()
+    with pytest.raises(DatabaseError, match="neither changed nor deleted"):
+        OrderVerdict.objects.filter(pk=verdict.pk).update(is_approved=False)
+    with pytest.raises(DatabaseError, match="neither changed nor deleted"):
+        verdict.delete()
+
+
+def test_intent_that_was_left_without_a_verdict_is_judged_when_it_is_submitted_again(quotes: Asked) -> None:
+    left = broker.propose_order(terms=terms(), idempotency_key="left", requested_by="momentum")
+    assert submit("left").pk == left.pk and left.verdicts.get().is_approved
 
 
 def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:

@@ -74,7 +74,7 @@ def market(price: str | None = "100", **changes: Any) -> Iterator[Asked]:
 
 
 def person(name: str, *permissions: str) -> User:
-    user = User.objects.create_user(name, password="x")
+    user = User.objects.create(username=name)
     for permission in permissions:
         app, _, codename = permission.partition(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))

@@ -117,6 +117,7 @@ class Order(models.Model):
                 fields=["account", "instrument"], condition=Q(state__in=sorted(AT_RISK)), name="broker_order_at_risk"
             ),
             models.Index(fields=["strategy", "-created_at"], name="broker_order_strategy"),
+            models.Index(fields=["account", "-created_at"], name="broker_order_given"),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from apps.broker import selectors as broker_state
 from apps.broker.choices import OrderPurpose, Side
 from apps.broker.domain.orders import AT_RISK, OPEN
@@ -91,8 +93,8 @@ class Book:
         )
 
     def _unknown_to_ledger(self) -> list[BrokerOrder]:
-        ledger = Order.objects.filter(account=self.account, perm_id__isnull=False).values("perm_id")
-        rows = BrokerOrder.objects.filter(account=self.account, is_open=True).exclude(perm_id__in=ledger)
+        in_ledger = Exists(Order.objects.filter(perm_id=OuterRef("perm_id")))
+        rows = BrokerOrder.objects.filter(~in_ledger, account=self.account, is_open=True)
         references = list(rows.values_list("order_ref", flat=True))
         own = {str(pk) for pk in Order.objects.filter(pk__in=_uuids(references)).values_list("pk", flat=True)}
         return [row for row in rows.select_related("instrument") if row.order_ref not in own]

@@ -7,8 +7,8 @@ from apps.broker.models import Order
 
 
 class OrderVerdict(models.Model):
-    """What was decided about an order and all that was seen to decide it. Append-only by use: a second look is a
-    second row.
+    """What was decided about an order and all that was seen to decide it. A second look is a second row;
+    the database refuses to change or delete one.
 
     `reasons`: [{"code", "sentence", "data"}]. `saw`: quote with source and age, equity, positions, open orders, and
     every limit with the revision it came from.

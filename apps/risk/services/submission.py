@@ -67,7 +67,7 @@ def submit_order(
         require(user, PROPOSE)
         requested_by = user.get_username()
     known = Order.objects.select_related("account", "instrument").filter(idempotency_key=idempotency_key).first()
-    if known is not None:
+    if known is not None and not _waits_for_verdict(known):
         return broker.propose_order(terms=terms, idempotency_key=idempotency_key, requested_by=requested_by)
     intent = gathering.intent_of(terms, parent=parent, oca_group=oca_group)
     answers = gathering.ask_broker(terms.account, terms.instrument, closing=intent.is_closing)
@@ -83,7 +83,7 @@ def submit_order(
             parent=parent,
             oca_group=oca_group,
         )
-        if OrderVerdict.objects.filter(order=order).exists() or order.state != OrderState.PROPOSED:
+        if not _waits_for_verdict(order):
             return order
         judged = judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=order.pk)
         write_verdict(order, judged, asked_by=requested_by)
@@ -148,6 +148,10 @@ def lock_account(account: Account) -> None:
 def require(user: User, permission: str) -> None:
     if not user.has_perm(permission):
         raise ApprovalError(f"{user.get_username()} lacks the permission {permission}: an administrator grants it.")
+
+
+def _waits_for_verdict(order: Order) -> bool:
+    return order.state == OrderState.PROPOSED and not OrderVerdict.objects.filter(order=order).exists()
 
 
 def _decide(order: Order, verdict: Verdict, user: User | None) -> Order:
