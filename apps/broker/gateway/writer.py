@@ -23,15 +23,15 @@ AWAY = (OperationalError, InterfaceError)
 @transaction.atomic
 def write_changes(changes: Changes, epoch: int) -> None:
     executions = tables.write_changes(changes, epoch)
-    following.follow(changes)
+    following.follow(changes, executions)
     following.derive_trades(executions)
 
 
 @transaction.atomic
 def write_snapshot(snapshot: Snapshot, waiting: Changes, epoch: int) -> None:
     executions = tables.write_snapshot(snapshot, waiting, epoch)
-    following.follow(waiting)
-    following.follow(snapshot)
+    following.follow(waiting, executions)
+    following.follow(snapshot, executions)
     following.derive_trades(executions)
     following.settle_holdings(snapshot)
 
