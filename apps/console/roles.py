@@ -23,7 +23,10 @@ CANCEL_ORDER = "broker.cancel_order"
 HALT_TRADING = "broker.halt_trading"
 RESUME_TRADING = "broker.resume_trading"
 TRADERS_MAY = (PROPOSE_ORDER, CANCEL_ORDER)
-RISK_MAY = (APPROVE_ORDER, HALT_TRADING, RESUME_TRADING, "risk.change_limits", "risk.approve_limits")
+RISK_MAY = (
+    *(APPROVE_ORDER, HALT_TRADING, RESUME_TRADING, "risk.change_limits", "risk.approve_limits"),
+    *("risk.reset_breaker", "risk.run_reconciliation", "risk.book_correction"),
+)
 
 # What every role may look at: everything of the platform's own, never accounts of people or tokens.
 HIDDEN_APPS = ("auth", "admin", "contenttypes", "sessions", "django_q", "console")

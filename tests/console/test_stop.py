@@ -16,7 +16,7 @@ from apps.broker.models import EmergencyRun, TradingState
 from apps.console.selectors.trading import trading_view
 from tests.broker.ledger.builders import make_account, make_instrument, make_order
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 PAGES = ["/desk/", "/admin/", "/admin/broker/order/", "/stop/", "/api/docs/", "/admin/broker/emergencyrun/"]
 
 

@@ -56,14 +56,14 @@ Act = Callable[[Order], Order]
 
 
 class OrderPermission(BasePermission):
-    """Every role reads; whatever acts names its permission in the view's `needs`."""
+    """Every role reads; whatever acts names its permission in the view's `needs`, or nobody may."""
 
     message = "Your role does not allow this: traders propose and cancel, the risk role approves."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user = request.user
-        needed = VIEW_DESK if request.method in SAFE_METHODS else view.needs
-        return bool(user and user.is_authenticated and user.has_perm(needed))
+        needed = VIEW_DESK if request.method in SAFE_METHODS else getattr(view, "needs", "")
+        return bool(user and user.is_authenticated and needed and user.has_perm(needed))
 
 
 class KeyReused(APIException):
@@ -157,6 +157,8 @@ class RejectView(APIView):
     @extend_schema(request=WhySerializer, responses={200: OrderSerializer, **REFUSALS})
     def post(self, request: Request, pk: UUID) -> Response:
         user, why = require_person(request), reason_of(request)
+        if find(pk).requested_by != user.get_username() and not user.has_perm(APPROVE_ORDER):
+            raise PermissionDenied(f"Only who gave it, or the risk role, may reject it ({APPROVE_ORDER}).")
         return acted(pk, lambda order: risk.reject_order(order_id=order.pk, user=user, reason=why))
 
 

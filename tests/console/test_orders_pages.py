@@ -1,0 +1,215 @@
+"""Orders on pages: the ticket, its verdict, one order for a double click, and the page that tells the story."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from apps.broker import ledger
+from apps.broker.choices import OrderState
+from apps.broker.models import Instrument, Order
+from tests.broker.ledger.builders import make_account, make_instrument, make_order
+from tradeops.lib import clock
+
+pytestmark = pytest.mark.django_db
+ADD, LIST = "/admin/broker/order/add/", "/admin/broker/order/"
+
+
+@pytest.fixture
+def spy() -> Instrument:
+    make_account()
+    return make_instrument("SPY", 756733)
+
+
+@pytest.fixture
+def enter(make_user: Callable[..., User]) -> Callable[..., Client]:
+    def sign(role: str, name: str = "") -> Client:
+        client = Client()
+        client.force_login(make_user(name or f"{role}-person", role))
+        return client
+
+    return sign
+
+
+def ticket(spy: Instrument, **changes: Any) -> dict[str, Any]:
+    values = {
+        "key": uuid.uuid4().hex,
+        "con_id": spy.con_id,
+        "account": "DU1234567",
+        "side": "BUY",
+        "quantity": "3",
+        "order_type": "LMT",
+        "limit_price": "500.25",
+        "time_in_force": "DAY",
+        "purpose": "entry",
+        "reason": "test",
+    }
+    return {**values, **changes}
+
+
+def page_of(order: Order) -> str:
+    return f"/admin/broker/order/{order.pk}/change/"
+
+
+def test_ticket_asks_for_the_instrument_first(spy: Instrument, enter: Callable[..., Client]) -> None:
+    client = enter("trader")
+    make_order(instrument=spy)
+    page = client.get(ADD).content.decode()
+    assert "Find the instrument" in page and f"?con_id={spy.con_id}" in page
+    found = client.get(ADD, {"q": "SP"}).content.decode()
+    assert "The broker cannot be asked: gateway not running" in found
+    unknown = client.get(ADD, {"con_id": "42"}).content.decode()
+    assert "The instrument cannot be had: gateway not running" in unknown
+
+
+def test_ticket_names_what_is_missing(spy: Instrument, enter: Callable[..., Client]) -> None:
+    client = enter("trader")
+    assert "Check the order" in client.get(ADD, {"con_id": spy.con_id}).content.decode()
+    for changes, text in (
+        ({"limit_price": ""}, "Limit orders need it."),
+        ({"order_type": "MKT"}, "Market orders have none."),
+        ({"quantity": "0"}, "greater than or equal"),
+        ({"reason": ""}, "Say why in a few words."),
+    ):
+        page = client.post(ADD, ticket(spy, **changes, review="")).content.decode()
+        assert text in page and "The ticket is not complete" in page, changes
+    assert not Order.objects.exists()
+
+
+def test_verdict_is_shown_before_anything_is_written(spy: Instrument, enter: Callable[..., Client]) -> None:
+    page = enter("trader").post(ADD, ticket(spy, review="")).content.decode()
+    assert "Would be denied" in page and "gateway not running" in page
+    assert "Something that must be known is not" in page and "1,500.75 USD" in page
+    assert 'name="submit"' not in page and 'name="key"' in page
+    assert not Order.objects.exists()
+
+
+def test_double_click_is_one_order_and_its_page_says_why_it_was_refused(
+    spy: Instrument, enter: Callable[..., Client]
+) -> None:
+    client, sent = enter("trader", "tom"), ticket(spy, submit="yes")
+    places = {client.post(ADD, sent)["Location"] for _ in range(2)}
+    order = Order.objects.get()
+    assert places == {page_of(order)}
+    page = client.get(page_of(order)).content.decode()
+    assert order.state == OrderState.DENIED and "Why it was denied" in page
+    assert re.search(r'class="why">[^<]*gateway not running', page)
+    assert "What can be done" not in page and "by tom" in page
+    changed = client.post(ADD, {**sent, "quantity": "4"}).content.decode()
+    assert "already stands for another order" in changed
+    assert Order.objects.count() == 1
+
+
+def test_waiting_order_counts_down_and_is_offered_to_those_who_may_judge(
+    spy: Instrument, enter: Callable[..., Client]
+) -> None:
+    order = make_order(
+        instrument=spy,
+        requested_by="tom",
+        expires_at=clock.now() + timedelta(minutes=9),
+        reference_price=Decimal("499.5"),
+        reference_at=clock.now(),
+    )
+    viewer, trader = enter("viewer"), enter("trader", "tom")
+    risk, second = enter("risk", "rita"), enter("risk", "rolf")
+    for client, approve, reject, cancel in (
+        (viewer, False, False, False),
+        (trader, False, True, True),
+        (risk, True, True, True),
+    ):
+        page = client.get(page_of(order)).content.decode()
+        assert "data-until=" in page and "Since proposed at 499.5" in page
+        shown = [f"/{action}/" in page for action in ("approve", "reject", "cancel")]
+        assert shown == [approve, reject, cancel]
+    Order.objects.filter(pk=order.pk).update(requested_by="rita")
+    own = risk.get(page_of(order)).content.decode()
+    assert "somebody else must approve it" in own and "/approve/" not in own
+    told = second.post(f"/admin/broker/order/{order.pk}/approve/", follow=True).content.decode()
+    assert "is denied. Not approved any more" in told
+
+
+def test_reject_cancel_and_modify_tell_what_came_of_them(spy: Instrument, enter: Callable[..., Client]) -> None:
+    risk = enter("risk")
+    first, second = make_order(instrument=spy), make_order(instrument=spy)
+    assert "Say why" in risk.post(f"{LIST}{first.pk}/reject/", {"reason": ""}, follow=True).content.decode()
+    assert "is rejected." in risk.post(f"{LIST}{first.pk}/reject/", {"reason": "no"}, follow=True).content.decode()
+    assert "is cancelled." in risk.post(f"{LIST}{second.pk}/cancel/", {}, follow=True).content.decode()
+    again = risk.post(f"{LIST}{second.pk}/cancel/", {}, follow=True).content.decode()
+    assert "cannot be cancelled" in again
+    working = make_order(instrument=spy)
+    for state in (OrderState.APPROVED, OrderState.SUBMITTING, OrderState.WORKING):
+        ledger.move(working.pk, before=list(OrderState), after=state, message=f"now {state}")
+    assert (
+        "Nothing differs"
+        in risk.post(
+            f"{LIST}{working.pk}/modify/", {"quantity": "10", "limit_price": "500"}, follow=True
+        ).content.decode()
+    )
+    refused = risk.post(f"{LIST}{working.pk}/modify/", {"quantity": "9", "limit_price": "500"}, follow=True)
+    assert "The change is refused" in refused.content.decode()
+    wrong = risk.post(f"{LIST}{working.pk}/modify/", {"quantity": "x", "limit_price": "500"}).content.decode()
+    assert "Enter a number." in wrong
+
+
+@pytest.mark.parametrize("role", ["viewer", "trader"])
+def test_roles_without_the_right_reach_no_action(spy: Instrument, enter: Callable[..., Client], role: str) -> None:
+    client, order = enter(role), make_order(instrument=spy, requested_by="somebody")
+    refused = {"viewer": ("approve", "reject", "cancel", "modify"), "trader": ("approve",)}[role]
+    for action in refused:
+        assert client.post(f"{LIST}{order.pk}/{action}/", {"reason": "x"}).status_code == 403, action
+    assert (client.get(ADD).status_code == 403) is (role == "viewer")
+    assert (client.post(ADD, ticket(spy, submit="yes")).status_code == 403) is (role == "viewer")
+    assert client.get(page_of(order)).status_code == 200
+    assert client.post(page_of(order), {"state": "approved"}).status_code == 403
+    assert client.post(f"{LIST}{order.pk}/delete/", {"post": "yes"}).status_code == 403
+    if role == "trader":
+        client.post(f"{LIST}{order.pk}/reject/", {"reason": "not mine"})
+    assert Order.objects.get(pk=order.pk).state == OrderState.PROPOSED
+
+
+@pytest.mark.parametrize("action", ["approve", "reject", "cancel", "modify"])
+def test_actions_are_not_links(spy: Instrument, enter: Callable[..., Client], action: str) -> None:
+    order = make_order(instrument=spy)
+    assert enter("admin").get(f"{LIST}{order.pk}/{action}/").status_code == 403
+    assert Order.objects.get().state == OrderState.PROPOSED
+
+
+def test_list_finds_by_symbol_id_and_number_and_tells_the_reason(spy: Instrument, enter: Callable[..., Client]) -> None:
+    client = enter("viewer")
+    order, other = make_order(instrument=spy), make_order(instrument=make_instrument("QQQ", 320227571))
+    ledger.move(order.pk, before=[OrderState.PROPOSED], after=OrderState.DENIED, message="Too many open orders.")
+    for term in ("spy", str(order.pk)):
+        page = client.get(LIST, {"q": term}).content.decode()
+        assert "Too many open orders." in page and page_of(other) not in page, term
+    assert page_of(other) in client.get(LIST, {"standing": "waiting"}).content.decode()
+    assert page_of(order) in client.get(LIST, {"standing": "refused"}).content.decode()
+
+
+def test_list_and_page_ask_as_little_for_many_as_for_few(
+    spy: Instrument, enter: Callable[..., Client], django_assert_max_num_queries: Any
+) -> None:
+    client = enter("viewer")
+    for _ in range(30):
+        make_order(instrument=spy)
+    with django_assert_max_num_queries(22):
+        client.get(LIST)
+
+
+def test_live_part_and_quote_answer_in_json(spy: Instrument, enter: Callable[..., Client]) -> None:
+    client, order = enter("viewer"), make_order(instrument=spy)
+    live = client.get(f"{LIST}{order.pk}/live/").json()
+    assert live["is_open"] is True and set(live["parts"]) == {"head", "actions", "story"}
+    assert "It waits for a person" in live["parts"]["head"]
+    quote = client.get(f"{LIST}quote/", {"con_id": spy.con_id, "reference": "500"}).json()
+    assert "gateway not running" in quote["unknown"] and quote["price"] is None
+    assert client.get(f"{LIST}quote/", {"con_id": "x"}).status_code == 404
+    assert client.get(f"/admin/broker/order/{uuid.uuid4()}/live/").status_code == 404
+    assert client.get("/admin/broker/order/nonsense/change/").status_code == 404
