@@ -1,0 +1,55 @@
+"""Do ledger and broker agree, as far as anybody has compared them?"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from apps.broker import selectors as broker_state
+from apps.broker.models import Account
+from apps.risk.choices import BreakState, RunTrigger
+from apps.risk.models import Break, ReconciliationRun
+from apps.risk.models.breaks import UNENDED
+from tradeops.lib import clock
+from tradeops.lib.known import Known, Unknown
+
+# One and a half times the schedule.
+FRESH = timedelta(minutes=15)
+
+
+def open_breaks(account: str = "") -> QuerySet[Break]:
+    """What differs now, those included that may settle by themselves."""
+    rows = Break.objects.filter(state__in=UNENDED).select_related("account", "instrument")
+    return rows.filter(account__code=account) if account else rows
+
+
+def latest_run(account: Account | None) -> ReconciliationRun | None:
+    return ReconciliationRun.objects.filter(account=account).order_by("-started_at", "-id").first()
+
+
+def is_clean(*, now: datetime | None = None) -> Known[bool] | Unknown:
+    """Known True only when the traded account was compared lately, in this session, in every part."""
+    now = now or clock.now()
+    account = broker_state.default_account()
+    if account is None:
+        return Unknown("it is not clear which account is traded: set IBKR_ACCOUNT")
+    run = latest_run(account)
+    if run is None:
+        return Unknown("ledger and broker have never been compared: manage.py reconcile")
+    if Break.objects.filter(account=account, state=BreakState.OPEN).exists() or run.is_clean is False:
+        return Known(False, run.started_at)
+    if run.is_clean is None:
+        return Unknown(f"the last comparison came to no verdict: {run.problem or 'a part of it is not known'}")
+    if now - run.started_at > FRESH:
+        return Unknown(f"ledger and broker were compared last at {run.started_at:%Y-%m-%d %H:%M} UTC")
+    return Known(True, run.started_at)
+
+
+def needs_start(*, now: datetime) -> bool:
+    """Has the gateway begun a session that nobody has compared yet?"""
+    view, account = broker_state.session(now=now), broker_state.default_account()
+    if not view.is_following or account is None:
+        return False
+    compared = ReconciliationRun.objects.filter(account=account, trigger=RunTrigger.START, report__epoch=view.epoch)
+    return not compared.exists()

@@ -1,0 +1,91 @@
+"""Against the simulator, through a real gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from apps.broker import gate
+from apps.broker.choices import OrderPurpose
+from apps.broker.models import Execution, Order
+from apps.broker.simulator.testing import SimulatorProcess
+from apps.risk import reconciliation_selectors
+from apps.risk.choices import BreakState, RunTrigger
+from apps.risk.models import Break, OpeningBalance, ReconciliationRun
+from apps.risk.services.reconciliation import reconcile
+from tests.broker.gateway.running import running, wait_until_tables_agree
+from tests.waiting import wait_for
+from tradeops.lib.known import Known
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def simulator() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess() as process:
+        yield process
+    connections.close_all()
+
+
+def look() -> ReconciliationRun:
+    return reconcile(trigger=RunTrigger.SCHEDULE)
+
+
+def adopt(simulator: SimulatorProcess) -> None:
+    wait_until_tables_agree(simulator)
+    wait_for(lambda: look().is_clean, seconds=15, what="the first clean reconciliation")
+
+
+@pytest.mark.mission(158)
+@pytest.mark.mission(159)
+def test_trade_by_hand_is_followed_and_one_without_its_execution_is_a_break(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        adopt(simulator)
+        before = OpeningBalance.objects.get(instrument__symbol="SPY").quantity
+        simulator.control("trade SPY BUY 5")
+        wait_until_tables_agree(simulator)
+        wait_for(lambda: look().is_clean, seconds=25, what="followed")
+        assert Order.objects.filter(is_external=True, instrument__symbol="SPY").exists()
+        assert isinstance(reconciliation_selectors.is_clean(), Known)
+
+        # What the ledger was never told of: it forgets the execution, the broker's position stays.
+        lost = Execution.objects.get(instrument__symbol="SPY")
+        Execution.objects.filter(pk=lost.pk).update(is_current=False, as_of=lost.as_of - timedelta(minutes=1))
+        Order.objects.filter(is_external=True).update(updated_at=lost.as_of - timedelta(minutes=1))
+        wait_for(lambda: look() and Break.objects.filter(state=BreakState.OPEN).exists(), seconds=15)
+        row = Break.objects.get(state=BreakState.OPEN)
+        assert (row.kind, row.ledger_value, row.broker_value) == ("position", f"{before:.0f}", f"{before + 5:.0f}")
+        assert not gate.look(con_id=lost.instrument.con_id).admits(OrderPurpose.ENTRY)
+        output = StringIO()
+        with pytest.raises(CommandError, match="ledger and broker differ"):
+            call_command("reconcile", "--json", "--user", "rita", stdout=output)
+        report = json.loads(output.getvalue())
+        assert (report["positions_match"], report["pending_orders_match"], report["account_value_matches"]) == (
+            False,
+            True,
+            True,
+        )
+
+        # The other side of the trade, by hand as well: both sides agree again, and the lock goes by itself.
+        Execution.objects.filter(pk=lost.pk).update(is_current=True)
+        for _ in range(2):
+            assert look().is_clean is True
+        row.refresh_from_db()
+        assert row.state == BreakState.CLEARED
+        assert gate.look(con_id=lost.instrument.con_id).admits(OrderPurpose.ENTRY)
+
+
+def test_broker_that_does_not_answer_leaves_the_verdict_open(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        adopt(simulator)
+        simulator.control("1100")
+        wait_for(lambda: "do not follow" in look().problem, seconds=10)
+        assert look().is_clean is None
+        simulator.control("1102")
+        wait_for(lambda: look().is_clean, seconds=20)
