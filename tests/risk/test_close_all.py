@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from apps.broker.choices import EmergencyKind, EmergencyState, OrderPurpose, OrderState, OrderType, Scope, Side
-from apps.broker.models import EmergencyRun, Order, TradingState
-from apps.broker.simulator.testing import SimulatorProcess
-from apps.risk.services import emergency
+from apps.broker.choices import (
+    EmergencyKind,
+    EmergencyState,
+    OrderPurpose,
+    OrderState,
+    OrderType,
+    Scope,
+    Side,
+    TradingPermission,
+)
+from apps.broker.models import EmergencyRun, GatewaySession, Order, TradingState
+from apps.broker.simulator.testing import ControlError, SimulatorProcess
+from apps.journal.models import Incident
+from apps.risk.exceptions import EmergencyError
+from apps.risk.services import emergency, emergency_closing
 from apps.risk.services.emergency import Asked
 from apps.risk.services.emergency_closing import carry_on
-from tests.broker.gateway.ordering import give, wait_state
-from tests.broker.gateway.running import running, true_orders, true_positions, wait_until_tables_agree
+from apps.risk.services.emergency_watch import attend_emergencies
+from tests.broker.gateway.ordering import give, instrument, wait_state
+from tests.broker.gateway.processes import ROOT
+from tests.broker.gateway.processes import environment as process_environment
+from tests.broker.gateway.running import running, shown_positions, true_orders, true_positions, wait_until_tables_agree
+from tests.broker.ledger.builders import make_account
+from tests.waiting import wait_for
+from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,3 +107,185 @@ def test_close_all_halts_cancels_and_is_flat_at_the_broker(simulator: SimulatorP
     assert "QQQ" in {entry["symbol"] for entry in run.results if entry["what"] == "cancel"}
     never_across_zero(simulator, start)
     assert TradingState.objects.get(scope=Scope.EVERYTHING).permission == "halted"
+
+
+def sign_never_flips(simulator: SimulatorProcess, start: dict[int, Decimal]) -> None:
+    """By every execution that the simulator has, whoever's it was, in their order."""
+    now = dict(start)
+    for row in simulator.control("executions")["executions"]:
+        before = now.get(row["con_id"], Decimal(0))
+        signed = Decimal(row["shares"]) * (1 if row["side"] == "BOT" else -1)
+        now[row["con_id"]] = before + signed
+        assert before * now[row["con_id"]] >= 0, f"crossed zero from {before}: {row}"
+
+
+def race(*works: Any) -> list[Any]:
+    """All at once, each with a connection of its own; what they returned."""
+    barrier = threading.Barrier(len(works))
+    results: list[Any] = []
+
+    def run(work: Any) -> None:
+        barrier.wait(10)
+        try:
+            results.append(work())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(90)
+        assert not thread.is_alive()
+    assert len(results) == len(works)
+    return results
+
+
+@pytest.mark.mission(183)
+def test_ten_people_pressing_while_orders_fill_close_once_and_never_cross_zero(simulator: SimulatorProcess) -> None:
+    symbols = ("SPY", "AAPL", "MSFT")
+    with running(simulator):
+        wait_until_tables_agree(simulator)
+        start = held(simulator)
+        assert all(start[instrument(simulator, symbol).con_id] > 0 for symbol in symbols)
+        for number in range(2):
+            exits = [
+                wait_state(
+                    give(simulator, symbol, side=Side.SELL, quantity=Decimal(20), limit_price=Decimal(9000),
+                         purpose=OrderPurpose.PROTECTIVE),
+                    OrderState.WORKING,
+                )
+                for symbol in symbols
+                if instrument(simulator, symbol).con_id in held(simulator)
+            ]  # fmt: skip
+            asked = race(*[lambda: closed(press())] * 10, *[partial(fill, simulator, order) for order in exits])
+            runs = {run.pk: run for run in asked if isinstance(run, EmergencyRun)}
+            assert len(runs) == 1, f"round {number}"
+            final = EmergencyRun.objects.get(pk=next(iter(runs)))
+            assert (final.state, held(simulator)) == (EmergencyState.DONE, {}), final.problem
+            open_again(simulator, symbols)
+            wait_for(lambda: shown_positions() == true_positions(simulator))
+        sign_never_flips(simulator, start)
+    assert EmergencyRun.objects.filter(kind=EmergencyKind.CLOSE_ALL).count() == 2
+
+
+def fill(simulator: SimulatorProcess, order: Order) -> None:
+    """Some of a protective order, at the moment when it is being cancelled; too late is fine."""
+    with suppress(ControlError):
+        simulator.control(f"fill {order.client_id} {order.order_id} 7 {order.limit_price}")
+
+
+def open_again(simulator: SimulatorProcess, symbols: tuple[str, ...]) -> None:
+    for symbol in symbols:
+        simulator.control(f"trade {symbol} BUY 60")
+
+
+@pytest.mark.mission(183)
+def test_partial_fills_are_followed_until_flat() -> None:
+    with SimulatorProcess(tick_interval=0.02) as simulator:
+        simulator.control("fill-chunk 40")
+        with running(simulator):
+            wait_until_tables_agree(simulator, seconds=20)
+            start = held(simulator)
+            run = closed(press(scope=Scope.INSTRUMENT, target=str(instrument(simulator, "SPY").con_id)))
+            assert run.state == EmergencyState.DONE, run.problem
+            left = held(simulator)
+    spy = start.keys() - left.keys()
+    assert len(spy) == 1 and left == {con_id: quantity for con_id, quantity in start.items() if con_id not in spy}
+
+
+@pytest.mark.mission(183)
+def test_a_killed_driver_is_succeeded_and_nothing_is_sold_twice(simulator: SimulatorProcess, halt_file: Path) -> None:
+    simulator.control("hold on")
+    with running(simulator):
+        wait_until_tables_agree(simulator)
+        start = held(simulator)
+        environment = {**process_environment(simulator.port), "TRADEOPS_VAR": str(halt_file.parent)}
+        command = [sys.executable, "manage.py", "close_all", "--reason", "killed", "--yes", "--json"]
+        driver = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            wait_for(lambda: Order.objects.filter(purpose=OrderPurpose.FLATTEN, state=OrderState.WORKING).exists())
+        finally:
+            driver.kill()
+            driver.wait(10)
+        simulator.control("hold off")
+        simulator.control("tick 1")
+        attend_emergencies(now=clock.now() + timedelta(seconds=3))
+        run = EmergencyRun.objects.get(kind=EmergencyKind.CLOSE_ALL)
+        assert (run.state, run.actor.endswith("(command)")) == (EmergencyState.DONE, True), run.problem
+    assert held(simulator) == {}
+    never_across_zero(simulator, start)
+
+
+def test_what_nobody_knows_is_not_closed_but_escalated(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emergency_closing, "UNKNOWN_SECONDS", 0.5)
+    with running(simulator):
+        wait_until_tables_agree(simulator)
+        start = held(simulator)
+        asked = press()
+        wait_for(lambda: EmergencyRun.objects.get(pk=asked.run_id).state == EmergencyState.CLOSING)
+        simulator.control("1100")
+        wait_for(lambda: GatewaySession.objects.get().state == "broker-lost")
+        run = closed(asked)
+        assert run.state == EmergencyState.ESCALATED and "nobody knows what is held" in run.problem
+        assert not Order.objects.filter(purpose=OrderPurpose.FLATTEN).exists()
+        simulator.control("1102")
+    assert held(simulator) == start
+    assert Incident.objects.get(key=f"emergency:{run.pk}").severity == "critical"
+
+
+def test_refusals_end_in_an_escalation_that_names_what_is_held(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emergency_closing, "ROUNDS", 2)
+    with running(simulator):
+        wait_until_tables_agree(simulator)
+        start, con_id = held(simulator), instrument(simulator, "SPY").con_id
+        simulator.control("reject 99")
+        run = closed(press(scope=Scope.INSTRUMENT, target=str(con_id)))
+    assert run.state == EmergencyState.ESCALATED and "SPY" in run.problem and "2 rounds" in run.problem
+    assert held(simulator) == start and len(run.found["rounds"]) == 2
+    assert [entry["done"] for entry in run.results if entry["what"] == "close"] == [False] * 2
+
+
+def test_without_a_gateway_it_escalates_and_says_that_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emergency_closing, "CANCELLING_SECONDS", 0.3)
+    make_account()
+    asked = press()
+    assert any("gateway does not run" in note for note in asked.notes)
+    run = closed(asked)
+    assert run.state == EmergencyState.ESCALATED and "NOT closed" in run.problem
+    assert TradingState.objects.get().permission == "halted"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"scope": Scope.STRATEGY, "target": "momentum"}, "per account"),
+        ({"scope": Scope.ACCOUNT, "target": "DU999"}, "trades DU1234567"),
+        ({"reason": "  "}, "Say why"),
+        ({"target": "SPY"}, "Name the account"),
+    ],
+)
+def test_what_cannot_be_closed_is_refused(values: dict[str, Any], words: str) -> None:
+    make_account()
+    with pytest.raises(EmergencyError, match=words):
+        press(**values)
+    assert not EmergencyRun.objects.exists() and not TradingState.objects.exists()
+
+
+def test_a_live_account_needs_the_words(settings: Any) -> None:
+    settings.BROKER = replace(settings.BROKER, paper_trading=False)
+    make_account()
+    with pytest.raises(EmergencyError, match="CLOSE ALL DU1234567"):
+        press(confirmation="CLOSE ALL")
+    assert press(confirmation="CLOSE ALL DU1234567").run is not None
+
+
+def test_killed_admits_no_closing_until_it_is_loosened() -> None:
+    make_account()
+    emergency.halt(scope=Scope.EVERYTHING, reason="smoke", actor="ann", permission=TradingPermission.KILLED)
+    with pytest.raises(EmergencyError, match="Resume to halted first"):
+        press()

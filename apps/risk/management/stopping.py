@@ -70,11 +70,11 @@ class StoppingCommand(BaseCommand):
         if not options["json"]:
             self.stdout.write(text)
 
-    def follow(self, asked: Asked, options: dict[str, Any], *, seconds: float = VERIFY_SECONDS) -> None:
+    def follow(self, asked: Asked, options: dict[str, Any], *, seconds: float | None = None) -> None:
         """Until the receipt is written. Ends the command with 2 unless the broker shows that it is done."""
         for note in asked.notes:
             self.say(note, options)
-        run = self._wait(asked.run_id, options, seconds)
+        run = self._wait(asked.run_id, options, VERIFY_SECONDS if seconds is None else seconds)
         self.tell(run, asked, options)
         if run is None or run.state != EmergencyState.DONE:
             raise CommandError(_unverified(run), returncode=ESCALATED)

@@ -45,7 +45,7 @@ def read() -> Flag | None:
         return None
     try:
         value = json.loads(place.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         return Flag(Scope.EVERYTHING, "", TradingPermission.HALTED, f"it cannot be read: {error}", "file")
