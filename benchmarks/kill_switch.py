@@ -90,17 +90,19 @@ async def one_kill(simulator: SimulatorProcess, gateway: Any, con_id: int) -> fl
     for request in requests:
         request.cancel()
     await asyncio.gather(*requests, return_exceptions=True)
-    while await crossing.in_database(is_working):
+    while gateway.orders.stops.running or await crossing.in_database(is_working):
         await asyncio.sleep(0.02)
     return seconds
 
 
 def give_order(con_id: int) -> None:
     from apps.broker import services as broker
-    from apps.broker.models import TradingState
+    from apps.broker.choices import Scope, StopSource
     from tests.broker.ledger.builders import make_instrument, make_order
 
-    TradingState.objects.all().delete()
+    broker.release_trading_state(
+        scope=Scope.EVERYTHING, source=StopSource.MANUAL, reason="benchmark", actor="benchmark"
+    )
     order = make_order(instrument=make_instrument("QQQ", con_id), limit_price=Decimal(1))
     broker.approve_order(order_id=order.pk, actor="benchmark")
 
@@ -108,7 +110,10 @@ def give_order(con_id: int) -> None:
 def is_working() -> bool:
     from apps.broker.models import Order
 
-    return Order.objects.filter(state="working").exists()
+    order = Order.objects.order_by("created_at").last()
+    if order is not None and order.state == "denied":
+        raise RuntimeError(f"denied: {order.state_reason}")
+    return order is not None and order.state == "working"
 
 
 def press() -> float:

@@ -53,10 +53,12 @@ class Killer:
         """Until the broker shows that it is done. `tell` is called at the escalation and at the end."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._pacer.clear()
         while True:
             sent_at = loop.time()
             await self._send_cancels(action, receipt)
+            # After the cancels, which overtake everything: waking a thousand who waited takes time. Orders among them
+            # have met the closed gate.
+            self._pacer.clear()
             pause = CANCEL_AGAIN_SECONDS if not receipt.problem else SLOW_SECONDS
             while not receipt.verified and loop.time() - sent_at < pause:
                 await self._look(action, receipt)

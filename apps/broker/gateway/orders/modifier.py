@@ -68,7 +68,8 @@ class Modifier:
             await self._pacer.turn(Priority.ORDER)
         except TurnDroppedError:
             return False
-        if ib is None or not self._may_send(ib, connection) or self._stops.objection(item.subject):
+        stopped = self._stops.objection(item.subject) or self._stops.is_stored_against(item.subject)
+        if ib is None or stopped or not self._may_send(ib, connection):
             return False
         ib.client.placeOrder(item.order.orderId, item.contract, item.order)
         return True

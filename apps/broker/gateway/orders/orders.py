@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from django.db import DatabaseError
@@ -33,6 +33,7 @@ from tradeops.lib import clock, crossing
 
 ORDERS, TRADING_STATES, EMERGENCIES = "broker_order", "broker_trading_state", "broker_emergency"
 CHANNELS = (ORDERS, TRADING_STATES, EMERGENCIES)
+AFTER_A_HALT_SECONDS = 0.1
 # These say something about an order without ending it.
 HARMLESS = frozenset({Meaning.ORDER_NOTE, Meaning.INFORMATION, Meaning.FARM_OK, Meaning.DELAYED})
 # A modification is refused, the order works on.
@@ -88,10 +89,15 @@ class Orders:
             self.emergencies.wake()
         if channel in (TRADING_STATES, ""):
             self.stops.doubt()
-        if channel in (ORDERS, TRADING_STATES, ""):
-            wakes: tuple[Callable[[], None], ...] = (self.submitter.wake, self.modifier.wake, self.cancels.wake)
-            for wake in wakes:
-                wake()
+        if channel in (ORDERS, ""):
+            self._wake_all()
+        elif channel == TRADING_STATES:
+            # A halt comes with an emergency, whose cancels need the processor now.
+            asyncio.get_running_loop().call_later(AFTER_A_HALT_SECONDS, self._wake_all)
+
+    def _wake_all(self) -> None:
+        for wake in (self.submitter.wake, self.modifier.wake, self.cancels.wake):
+            wake()
 
     def on_connected(self, ib: IB) -> None:
         library.separate_request_ids(ib)

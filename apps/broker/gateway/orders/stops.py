@@ -21,6 +21,9 @@ class Stop:
     def covers(self, subject: Subject) -> bool:
         return covers(self.scope, self.target, subject)
 
+    def forbids(self, subject: Subject) -> bool:
+        return self.covers(subject) and not admits(self.permission, subject.purpose)
+
 
 def covers(scope: Scope, target: str, subject: Subject) -> bool:
     match scope:
@@ -46,10 +49,13 @@ class Stops:
         self._stored: tuple[Stop, ...] = ()
 
     def objection(self, subject: Subject) -> str:
-        """Why this order must not be sent; empty when it may."""
-        stops = [*self._stored, *self.running.values(), *([self.flag] if self.flag else [])]
-        against = [stop for stop in stops if stop.covers(subject) and not admits(stop.permission, subject.purpose)]
-        return "; ".join(stop.reason for stop in against)
+        """Why this order must not be sent, by what only memory knows; empty when it may."""
+        known = [*self.running.values(), *([self.flag] if self.flag else [])]
+        return "; ".join(stop.reason for stop in known if stop.forbids(subject))
+
+    def is_stored_against(self, subject: Subject) -> bool:
+        """By what the table said when it was read last. It may have changed: only the table decides for good."""
+        return any(stop.forbids(subject) for stop in self._stored)
 
     def doubt(self) -> None:
         """Something was announced that has not been read."""

@@ -158,10 +158,13 @@ class Submitter:
         stopped = "; ".join(filter(None, (self._stops.objection(item.subject) for item in family)))
         if stopped:
             await self._withdraw(ids, partial(claims.deny, reason=stopped))
-        elif dropped or ib is None or not self.may_send(ib, connection):
+        elif dropped or ib is None or not self.may_send(ib, connection) or self._is_stored_against(family):
             await self._withdraw(ids, partial(claims.put_back, reason="the session was not ready any more"))
         else:
             self._place(family, ib)
+
+    def _is_stored_against(self, family: Sequence[Claimed]) -> bool:
+        return any(self._stops.is_stored_against(item.subject) for item in family)
 
     def may_send(self, ib: IB | None, connection: int) -> bool:
         same = ib is not None and ib is self._link.ib and connection == self._link.connections and ib.isConnected()
