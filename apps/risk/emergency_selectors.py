@@ -12,6 +12,7 @@ from apps.broker.choices import EmergencyKind, OrderPurpose, OrderState, Scope, 
 from apps.broker.domain.orders import AT_RISK
 from apps.broker.models import EmergencyRun, Order, TradingState
 from apps.broker.models.stops import ENDED
+from apps.risk import reconciliation_selectors
 from apps.risk.services import emergency_flag
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
@@ -65,7 +66,7 @@ def reconciliation_is_clean() -> Known[bool] | Unknown:
     view = broker.session()
     if not view.is_following or view.synchronised_at is None:
         return Unknown(f"the tables do not follow the broker: {view.reason or view.state.label.lower()}")
-    return Unknown("no reconciliation has compared the ledger's positions with the broker's yet")
+    return reconciliation_selectors.is_clean()
 
 
 def reconciliation_problems() -> list[str]:

@@ -47,7 +47,7 @@ def adopt(simulator: SimulatorProcess) -> None:
 def test_trade_by_hand_is_followed_and_one_without_its_execution_is_a_break(simulator: SimulatorProcess) -> None:
     with running(simulator):
         adopt(simulator)
-        before = OpeningBalance.objects.get(instrument__symbol="SPY").quantity
+        before = OpeningBalance.objects.get(instrument__symbol="SPY", instrument__sec_type="STK").quantity
         simulator.control("trade SPY BUY 5")
         wait_until_tables_agree(simulator)
         wait_for(lambda: look().is_clean, seconds=25, what="followed")
