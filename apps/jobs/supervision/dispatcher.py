@@ -39,6 +39,8 @@ class Dispatcher:
         self._bell.ring()
         if self._thread.is_alive():
             self._thread.join(2 * LOOK_SECONDS)
+        if not self._thread.is_alive():
+            self._bell.dispose()
 
     def _run(self) -> None:
         while not self._stopping.is_set():

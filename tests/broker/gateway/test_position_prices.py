@@ -176,8 +176,8 @@ def test_closed_position_gives_its_line_back(simulator: SimulatorProcess, gatewa
     simulator.control(f"trade XLE SELL {row.quantity:f}")
     wait_for(lambda: row.instrument.con_id not in held_lines(gateway))
     wait_for(lambda: simulator.control("status")["lines"] == 9)
-    closed = held(row.instrument.con_id)
-    assert not any([closed.quantity, closed.unrealized_pnl]) and closed.market_value == 0
+    closed = wait_for(lambda: next((row for row in [held(row.instrument.con_id)] if not row.quantity), None))
+    assert not closed.unrealized_pnl and closed.market_value == 0
     simulator.control("trade QQQ BUY 10")
     wait_for(lambda: len(held_lines(gateway)) == 10)
     wait_for(lambda: stock("QQQ").price_source == "market")
