@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.admin import site
 from django.contrib.auth.models import User
@@ -10,13 +12,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from apps.broker.models import AccountValue
+from apps.broker.models import AccountValue, ExternalOrder, Order, Trade
 from tests.broker import builders
+from tests.broker.ledger.builders import make_order
 
 pytestmark = pytest.mark.django_db
 
+# People give orders on the page of orders.
 MODELS = sorted(
-    (model for model in site._registry if model._meta.app_label == "broker"), key=lambda model: model.__name__
+    (model for model in site._registry if model._meta.app_label == "broker" and model is not Order),
+    key=lambda model: model.__name__,
 )
 
 
@@ -73,3 +78,72 @@ def test_order_list_costs_the_same_for_three_rows_as_for_one(admin: Client) -> N
     builders.order(2, instrument=builders.instrument(2, "QQQ"))
     builders.order(3, instrument=builders.instrument(3, "IWM"))
     assert queries() == one
+
+
+def trade(con_id: int, number: int = 1) -> Trade:
+    return Trade.objects.create(
+        account=builders.account(),
+        instrument=builders.instrument(con_id, f"S{con_id}"),
+        direction="long",
+        number=number,
+        opened_at=builders.AT,
+        quantity=1,
+        entry_price=1,
+        currency="USD",
+    )
+
+
+def external(con_id: int) -> ExternalOrder:
+    return ExternalOrder.objects.create(
+        idempotency_key=f"external:{con_id}",
+        account=builders.account(),
+        instrument=builders.instrument(con_id, f"S{con_id}"),
+        side="BUY",
+        quantity=1,
+        order_type="MKT",
+        purpose="entry",
+        reason="given in TWS or by another program",
+        requested_by="client 0",
+        is_external=True,
+        state="working",
+        perm_id=con_id,
+    )
+
+
+@pytest.mark.parametrize(("name", "make"), [("trade", trade), ("externalorder", external)])
+def test_ledger_lists_cost_the_same_for_three_rows_as_for_one(admin: Client, name: str, make: Any) -> None:
+    address = reverse(f"admin:broker_{name}_changelist")
+    make(1)
+    with CaptureQueriesContext(connection) as one:
+        admin.get(address)
+    make(2)
+    make(3)
+    with CaptureQueriesContext(connection) as three:
+        page = admin.get(address).content.decode()
+    assert len(three) == len(one) and "S3" in page
+
+
+def test_inbox_shows_only_what_others_did_and_leads_to_the_order(admin: Client) -> None:
+    row = external(1)
+    own = make_order()
+    page = admin.get(reverse("admin:broker_externalorder_changelist")).content.decode()
+    assert str(row.pk) in page and str(own.pk) not in page
+    answer = admin.get(reverse("admin:broker_externalorder_change", args=[row.pk]))
+    assert answer.url == reverse("admin:broker_order_change", args=[row.pk])
+    assert admin.get(answer.url).status_code == 200
+
+
+def test_trade_shows_its_closings(admin: Client) -> None:
+    row = trade(1)
+    row.closings.create(
+        entry_order="1",
+        exit_order="4711",
+        opened_at=builders.AT,
+        closed_at=builders.AT,
+        quantity=1,
+        entry_value=1,
+        exit_value=2,
+        commission=0,
+        net=1,
+    )
+    assert "4711" in admin.get(reverse("admin:broker_trade_change", args=[row.pk])).content.decode()

@@ -117,6 +117,8 @@ class Order(models.Model):
                 fields=["account", "instrument"], condition=Q(state__in=sorted(AT_RISK)), name="broker_order_at_risk"
             ),
             models.Index(fields=["strategy", "-created_at"], name="broker_order_strategy"),
+            models.Index(fields=["-created_at", "-id"], name="broker_order_newest"),
+            models.Index(fields=["-created_at", "-id"], condition=Q(is_external=True), name="broker_order_external"),
             models.Index(fields=["account", "-created_at"], name="broker_order_given"),
         ]
 

@@ -44,6 +44,10 @@ class Trade(models.Model):
             models.UniqueConstraint(fields=["account", "instrument", "number"], name="broker_one_trade_number"),
         ]
         indexes = [
+            models.Index(fields=["-opened_at", "-id"], name="broker_trade_newest"),
+            models.Index(
+                fields=["account", "instrument"], condition=models.Q(closed_at=None), name="broker_trade_open"
+            ),
             models.Index(fields=["account", "-closed_at"], name="broker_trade_closed"),
             models.Index(fields=["strategy", "-closed_at"], name="broker_trade_strategy"),
         ]
