@@ -165,7 +165,7 @@ def test_a_halt_file_that_cannot_be_written_is_told_and_the_rows_stop_trading(se
 def test_without_a_database_the_command_writes_the_file_and_says_so(tmp_path: Path) -> None:
     address = "postgresql://nobody:nothing@127.0.0.1:1/none"
     environment = {**os.environ, "DATABASE_URL": address, "TRADEOPS_VAR": str(tmp_path)}
-    command = "import django; django.setup(); from apps.risk.management import stopping; stopping.VERIFY_SECONDS = 0.3; "
+    command = "import django; django.setup(); from apps.risk.management import stopping; stopping.BLIND_SECONDS = 0.3; "
     command += "from django.core.management import execute_from_command_line as run; run({!r})"
     words = ["manage.py", "halt", "--reason", "smoke", "--user", "ann", "--permission", "killed"]
     done = subprocess.run(

@@ -28,6 +28,8 @@ CAME_BY = "command"
 LOOK_SECONDS = 0.2
 # The gateway escalates after 10 s; it may have to come up first.
 VERIFY_SECONDS = 25.0
+# Without a database there will be no receipt, unless it comes back at once.
+BLIND_SECONDS = 8.0
 
 
 class StoppingCommand(BaseCommand):
@@ -74,7 +76,8 @@ class StoppingCommand(BaseCommand):
         """Until the receipt is written. Ends the command with 2 unless the broker shows that it is done."""
         for note in asked.notes:
             self.say(note, options)
-        run = self._wait(asked.run_id, options, VERIFY_SECONDS if seconds is None else seconds)
+        patience = VERIFY_SECONDS if asked.run is not None else BLIND_SECONDS
+        run = self._wait(asked.run_id, options, patience if seconds is None else seconds)
         self.tell(run, asked, options)
         if run is None or run.state != EmergencyState.DONE:
             raise CommandError(_unverified(run), returncode=ESCALATED)

@@ -261,12 +261,17 @@ def _create_run(press: Press, run_id: UUID) -> EmergencyRun:
     values = {name: getattr(press, name) for name in names} | {"reason": press.reason.strip()[:500]}
     try:
         with transaction.atomic():
-            return EmergencyRun.objects.get_or_create(pk=run_id, defaults=values)[0]
+            run, is_new = EmergencyRun.objects.get_or_create(pk=run_id, defaults=values)
     except IntegrityError:
         run = _unfinished(press)
         if run is None:
             raise
         return run
+    if not is_new:
+        # The gateway has seen the file first.
+        run.came_by = press.came_by
+        run.save(update_fields=["came_by"])
+    return run
 
 
 def _set_state(press: Press) -> None:

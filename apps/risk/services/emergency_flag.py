@@ -62,7 +62,7 @@ def write(flag: Flag) -> str:
         raise OSError("no place for a halt file is configured")
     held = read()
     if held is not None and held.covers(flag):
-        return f"{place} stops {held.scope.label.lower()} {held.target}".strip() + " already"
+        return f"{place} stops {held.scope.label.lower()} {held.target}".strip()
     if held is not None and not flag.covers(held):
         strictest = most_restrictive([held.permission, flag.permission])
         flag = Flag(Scope.EVERYTHING, "", strictest, f"{held.reason}; {flag.reason}"[:500], flag.actor, flag.id)

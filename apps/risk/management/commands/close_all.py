@@ -43,7 +43,7 @@ class Command(StoppingCommand):
         except TradeOpsError as error:
             raise refused(error) from error
         self._drive(asked)
-        self.follow(asked, options, seconds=VERIFY_SECONDS)
+        self.follow(asked, options, seconds=VERIFY_SECONDS if asked.run is not None else None)
 
     def _confirmation(self, options: dict[str, Any]) -> str:
         given: str = options["confirm"]
