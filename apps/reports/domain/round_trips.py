@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
+from apps.broker.domain import trades
+
 NOTHING = Decimal(0)
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,70 +67,43 @@ class Matching:
     unmatched: list[Unmatched]
 
 
-@dataclass(slots=True)
-class Lot:
-    """What is still held of a fill. `fill` None: held before the first known fill, at an unknown cost."""
-
-    quantity: Decimal
-    fill: Fill | None
-
-
 def match_round_trips(fills: Iterable[Fill], opening: Mapping[int, Decimal] | None = None) -> Matching:
     """Match closing fills with the oldest open ones of the instrument (FIFO), commissions pro rata by quantity.
 
     Pieces of one opening and one closing order are one trip. A fill beyond what is held reverses: it closes all and
     opens the rest. `opening` are the signed units held before the first fill. Trips in the order of their closing.
     """
-    lots: dict[int, deque[Lot]] = defaultdict(deque)
+    held: dict[int, list[trades.Fill]] = defaultdict(list)
     for instrument, quantity in (opening or {}).items():
         if quantity:
-            lots[instrument].append(Lot(quantity, None))
+            held[instrument].append(trades.Fill(BEFORE_ALL, "", quantity, None))
+    for fill in fills:
+        held[fill.instrument].append(trades.Fill(fill.at, fill.order, fill.quantity, fill.price, fill.commission))
     found: dict[tuple[int, str, str, bool], RoundTrip] = {}
     unmatched: list[Unmatched] = []
-    for fill in sorted(fills, key=lambda fill: fill.at):
-        for entry, quantity in _close(lots[fill.instrument], fill):
-            if entry is None:
-                unmatched.append(Unmatched(fill.instrument, fill.at, quantity))
-                continue
-            key = (fill.instrument, entry.order, fill.order, entry.quantity > 0)
-            piece = _piece(entry, fill, quantity)
+    for instrument, rows in held.items():
+        pairing = trades.pair(rows)
+        unmatched += [Unmatched(instrument, lost.at, lost.quantity) for lost in pairing.unmatched]
+        for closing in (closing for trip in pairing.trips for closing in trip.closings.values()):
+            key = (instrument, closing.entry_order, closing.exit_order, closing.is_long)
+            piece = _trip(instrument, closing)
             found[key] = _joined(found[key], piece) if key in found else piece
-    trips = sorted(found.values(), key=lambda trip: trip.closed_at)
-    return Matching(trips, unmatched)
-
-
-def _close(lots: deque[Lot], fill: Fill) -> list[tuple[Fill | None, Decimal]]:
-    """Take from the oldest lots what the fill closes, add what it opens; the closed pieces, in positive units."""
-    pieces: list[tuple[Fill | None, Decimal]] = []
-    left = fill.quantity
-    while left and lots and (lots[0].quantity > 0) != (left > 0):
-        lot = lots[0]
-        matched = min(abs(left), abs(lot.quantity))
-        pieces.append((lot.fill, matched))
-        lot.quantity -= matched.copy_sign(lot.quantity)
-        left -= matched.copy_sign(left)
-        if not lot.quantity:
-            lots.popleft()
-    if left:
-        lots.append(Lot(left, fill))
-    return pieces
-
-
-def _piece(entry: Fill, closing: Fill, quantity: Decimal) -> RoundTrip:
-    return RoundTrip(
-        instrument=entry.instrument,
-        opened_at=entry.at,
-        closed_at=closing.at,
-        is_long=entry.quantity > 0,
-        quantity=quantity,
-        entry_value=quantity * entry.price,
-        exit_value=quantity * closing.price,
-        commission=_share(entry, quantity) + _share(closing, quantity),
+    return Matching(
+        sorted(found.values(), key=lambda trip: trip.closed_at), sorted(unmatched, key=lambda lost: lost.at)
     )
 
 
-def _share(fill: Fill, quantity: Decimal) -> Decimal:
-    return fill.commission * quantity / abs(fill.quantity)
+def _trip(instrument: int, closing: trades.Closing) -> RoundTrip:
+    return RoundTrip(
+        instrument=instrument,
+        opened_at=closing.opened_at,
+        closed_at=closing.closed_at,
+        is_long=closing.is_long,
+        quantity=closing.quantity,
+        entry_value=closing.entry_value,
+        exit_value=closing.exit_value,
+        commission=closing.commission,
+    )
 
 
 def _joined(trip: RoundTrip, piece: RoundTrip) -> RoundTrip:
