@@ -16,6 +16,7 @@ from django.test import Client
 from apps.risk import selectors
 from apps.risk.choices import LimitName as L
 from apps.risk.choices import RevisionState
+from apps.risk.domain.limits import CATALOGUE
 from apps.risk.models import LimitRevision, OrderVerdict, Restriction
 from tests.broker.ledger.builders import make_instrument, make_order
 from tests.risk.world import person
@@ -55,6 +56,22 @@ def test_list_shows_what_holds_and_where_it_comes_from() -> None:
     shown = client.get(LIST).content.decode()
     assert "calmer (anna)" in shown and "2030-01-02 03:04 UTC" in shown and "MiFID II RTS 6" in shown
     assert shown.count("persons only") == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "words"),
+    [
+        (L.MAX_ORDER_VALUE, "0.02500000", "2.5 %"),
+        (L.MAX_GROSS_EXPOSURE, "2", "200 %"),
+        (L.TOTAL_CAPITAL, "10000", "10,000.00"),
+        (L.MAX_QUOTE_AGE, "5.00", "5 s"),
+        (L.FUNDS_MARGIN, "1.0100", "1.01 times"),
+        (L.MAX_ORDERS_PER_DAY, "1500.00", "1500"),
+    ],
+)
+def test_values_are_shown_with_their_unit(name: L, number: str, words: str) -> None:
+    assert CATALOGUE[name].shown(Decimal(number)).replace("\N{NO-BREAK SPACE}", " ") == words
+    assert CATALOGUE[name].shown(None) == "none"
 
 
 def test_tightening_holds_at_once_loosening_waits_for_a_second_person() -> None:

@@ -10,12 +10,14 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from apps.broker.choices import Scope
 from apps.risk import selectors, services
 from apps.risk.choices import LimitName, RevisionState
 from apps.risk.domain.limits import CATALOGUE
 from apps.risk.exceptions import LimitError
 from apps.risk.forms import LimitForm, RestrictionForm
 from apps.risk.models import LimitRevision, Restriction
+from apps.risk.selectors import EffectiveLimit
 from apps.risk.services import restrictions
 from apps.risk.services.limits import APPROVE, CHANGE
 from tradeops.lib.admin import ModelAdmin
@@ -82,22 +84,19 @@ class LimitRevisionAdmin(ByService):
         return super().log_addition(request, LimitRevision.objects.get(pk=obj.pk), message)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        pending = {row.name: row for row in selectors.pending_limits()}
+        pending = {row.name: row for row in selectors.pending_limits() if row.scope == Scope.EVERYTHING}
+        everything = selectors.effective_limits().values()
         in_force = [
-            {
-                "limit": limit,
-                "kind": CATALOGUE[limit.name],
-                "pending": pending.get(limit.name.value),
-                "narrower": narrower,
-            }
-            for limit, narrower in zip(selectors.effective_limits().values(), selectors.narrower_counts(), strict=True)
+            line(limit, narrower, pending.get(limit.name.value))
+            for limit, narrower in zip(everything, selectors.narrower_counts(), strict=True)
         ]
-        more = {"title": "Limits", "in_force": in_force, "pending": [(row, waits_for(row)) for row in pending.values()]}
+        waiting = [(row, shown(row), waits_for(row)) for row in selectors.pending_limits()]
+        more = {"title": "Limits", "in_force": in_force, "waiting": waiting}
         return super().changelist_view(request, {**more, **(extra_context or {})})
 
     @admin.display(description="Value", ordering="value")
     def value_shown(self, revision: LimitRevision) -> str:
-        return f"{revision.value.normalize():f}"
+        return shown(revision)
 
     @admin.display(description="State", ordering="state")
     def state_word(self, revision: LimitRevision) -> str:
@@ -149,6 +148,22 @@ def person(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise TypeError("the admin was reached without a user")
     return request.user
+
+
+def line(limit: EffectiveLimit, narrower: int, pending: LimitRevision | None) -> dict[str, Any]:
+    """One row of what is in force."""
+    kind = CATALOGUE[limit.name]
+    return {
+        "limit": limit,
+        "kind": kind,
+        "value": kind.shown(limit.value),
+        "narrower": narrower,
+        "pending": shown(pending) if pending else "",
+    }
+
+
+def shown(revision: LimitRevision) -> str:
+    return CATALOGUE[LimitName(revision.name)].shown(revision.value)
 
 
 def waits_for(revision: LimitRevision) -> str:

@@ -42,6 +42,21 @@ class LimitKind:
             return True
         return value < than if self.tighter is Tighter.LOWER else value > than
 
+    def shown(self, value: Decimal | None) -> str:
+        """For people, with its unit."""
+        if value is None:
+            return "none"
+        match self.unit:
+            case Unit.FRACTION:
+                return f"{(value * 100).normalize():f}\N{NO-BREAK SPACE}%"
+            case Unit.AMOUNT:
+                return f"{value:,.2f}"
+            case Unit.SECONDS:
+                return f"{value.normalize():f}\N{NO-BREAK SPACE}s"
+            case Unit.FACTOR:
+                return f"{value.normalize():f} times"
+        return f"{value.normalize():f}"
+
 
 RTS6 = "MiFID II RTS 6, article 15"
 RULE = "SEC rule 15c3-5"
