@@ -5,7 +5,7 @@ from typing import Any
 from apps.jobs.context import JobContext
 from apps.jobs.registry import job
 from apps.risk.choices import RunTrigger
-from apps.risk.services import reconciliation
+from apps.risk.services import advance_limits, reconciliation
 
 
 @job(
@@ -27,3 +27,9 @@ def reconcile(context: JobContext) -> dict[str, Any]:
     if run.problem:
         context.log(run.problem)
     return {"run": run.pk, "verdict": run.verdict, "differences": len(run.report.get("differences", []))}
+
+
+@job(name="limits", title="Put cooled-off limits in force, end exceptions", cron="7 * * * *", timeout=60)
+def limits(context: JobContext) -> dict[str, Any]:
+    """An exception that has expired holds no longer, whether this has run or not."""
+    return {"changed": advance_limits(now=context.now)}
