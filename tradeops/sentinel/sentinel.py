@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from types import FrameType
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.db import connections
 from apps.journal.outbound.destinations import WEBHOOK, Destination
 from tradeops.lib import clock
 from tradeops.lib.errors import TradeOpsError
-from tradeops.sentinel import background, systemd
+from tradeops.sentinel import background, guarding, systemd
 from tradeops.sentinel.outage import Outage
 from tradeops.sentinel.watcher import Watcher
 
@@ -27,6 +28,12 @@ LOOK_SECONDS = 0.5
 DATABASE_PATIENCE_SECONDS = 8.0
 QUIET_SECONDS = 20.0
 STOP_SECONDS = 3.0
+# Each on a thread of its own: a broker that does not answer keeps only its own asker waiting.
+RISK = {
+    "alerts": guarding.tell_alerts,
+    "account": guarding.watch_account,
+    "reconciliation": guarding.compare_with_broker,
+}
 
 
 class SentinelError(TradeOpsError):
@@ -48,6 +55,8 @@ class Sentinel:
             signal.signal(number, self._ask_to_stop)
         watcher = self._start("watcher", lambda: self._watcher.run(self._stopping))
         self._start("deliverer", lambda: background.deliver(self._stopping, self._may_act))
+        for name, work in RISK.items():
+            self._start(name, partial(work, self._stopping, self._may_act))
         self._start("emergencies", lambda: background.attend_emergencies(self._stopping, self._may_act))
         if settings.SENTINEL_PING_URL:
             self._start("ping", lambda: background.ping(settings.SENTINEL_PING_URL, self._stopping, self._may_act))

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.broker import gate
+from apps.broker import services as broker
+from apps.broker.choices import EmergencyKind, OrderPurpose, OrderState, Scope, StopSource, TradingPermission
+from apps.broker.models import Account, EmergencyRun, Order, Trade, TradingState
+from apps.journal.models import Incident
+from apps.risk.choices import LimitName, MonitorRule
+from apps.risk.domain.limits import defaults
+from apps.risk.domain.monitors import (
+    Key,
+    Reading,
+    Readings,
+    day_start_equity,
+    is_drawn_down,
+    is_worse,
+    judge,
+)
+from apps.risk.models import DayBaseline, EquityWatch, LimitBreach
+from apps.risk.monitoring import read_equity, read_loss_streaks, read_reject_streaks
+from apps.risk.services import alerts, monitors
+from apps.risk.services.emergency_watch import lift_due_stops
+from tests.broker import builders
+from tests.broker.ledger.builders import make_order
+from tradeops.lib.known import Known, Unknown
+
+# A Tuesday, 11:00 in New York.
+NOW = datetime(2026, 3, 3, 16, 0, tzinfo=UTC)
+D = Decimal
+LIMITS = defaults()
+
+
+def after(**ago: float) -> datetime:
+    return NOW + timedelta(**ago)
+
+
+def known(value: float | int | str | Decimal) -> Known[Decimal]:
+    return Known(D(str(value)), NOW)
+
+
+def readings(**values: Any) -> Readings:
+    base: dict[str, Any] = {
+        "account": "DU1",
+        "equity": known(100_000),
+        "day_start": D(100_000),
+        "peak": D(100_000),
+        "realised": known(0),
+        "exposure": known(0),
+    }
+    return Readings(**(base | values))
+
+
+def breached(found: list[Reading]) -> set[str]:
+    return {row.key.rule.value for row in found if row.is_breached}
+
+
+def key(rule: MonitorRule) -> Key:
+    return Key(rule, Scope.ACCOUNT, "DU1")
+
+
+# rules
+
+
+@pytest.mark.mission(186)
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"realised": known(-3000)}, set()),
+        ({"realised": known("-3000.01")}, {"daily_loss_realised"}),
+        ({"equity": known(97_000), "peak": D(97_000)}, set()),
+        ({"equity": known("96999.99"), "peak": D(97_000)}, {"daily_loss_total"}),
+        ({"equity": known(84_999), "day_start": D(84_999)}, {"drawdown"}),
+        ({"equity": known(85_000), "day_start": D(85_000)}, set()),
+        ({"exposure": known(200_001)}, {"gross_exposure"}),
+        ({"equity": known(0)}, {"daily_loss_total", "drawdown", "gross_exposure"}),
+        ({"loss_streaks": {"momentum": 8}}, {"loss_streak"}),
+        ({"loss_streaks": {"momentum": 7}, "reject_streaks": {"": 5}}, {"rejects"}),
+    ],
+)
+def test_limit_is_breached_beyond_its_value(values: dict[str, Any], expected: set[str]) -> None:
+    assert breached(judge(readings(**values), LIMITS, active=[])) == expected
+
+
+@pytest.mark.mission(186)
+@pytest.mark.parametrize(
+    ("drawdown", "was", "expected"),
+    [
+        ("0.1499", False, False),
+        ("0.15", False, False),
+        ("0.1501", False, True),
+        ("0.1499", True, True),
+        ("0.13", True, True),
+        ("0.12", True, True),
+        ("0.1199", True, False),
+        ("0.1199", False, False),
+        ("0.13", False, False),
+    ],
+)
+def test_drawdown_begins_above_15_percent_and_ends_below_12(drawdown: str, was: bool, expected: bool) -> None:
+    assert is_drawn_down(D(drawdown), D("0.15"), was=was) is expected
+
+
+@given(st.lists(st.integers(0, 100), max_size=40), st.integers(1, 99))
+def test_drawdown_stop_never_flickers_between_its_two_thresholds(path: list[int], limit: int) -> None:
+    standing, bound = False, D(limit) / 100
+    for percent in path:
+        value, before = D(percent) / 100, standing
+        standing = is_drawn_down(value, bound, was=standing)
+        if standing and not before:
+            assert value > bound
+        if before and not standing:
+            assert value < bound * D("0.8")
+
+
+def test_daily_loss_stands_for_the_day_whatever_is_won_back() -> None:
+    active = [key(MonitorRule.DAILY_LOSS_TOTAL)]
+    assert breached(judge(readings(), LIMITS, active=active)) == {"daily_loss_total"}
+
+
+def test_unknown_equity_breaches_nothing_and_clears_nothing() -> None:
+    active = [key(rule) for rule in (MonitorRule.DAILY_LOSS_TOTAL, MonitorRule.DRAWDOWN, MonitorRule.GROSS_EXPOSURE)]
+    found = {row.key: row for row in judge(readings(equity=Unknown("stale")), LIMITS, active=active)}
+    assert all(found[each].is_breached is None and "stale" in found[each].sentence for each in active)
+
+
+amounts = st.decimals(min_value=-(10**6), max_value=10**6, places=2)
+
+
+@given(amounts, amounts, amounts)
+def test_daily_loss_is_measured_against_the_days_start_alone(equity: Decimal, start: Decimal, pnl: Decimal) -> None:
+    values = readings(equity=known(equity), day_start=start, peak=max(equity, start), realised=known(pnl))
+    found = breached(judge(values, LIMITS, active=[]))
+    allowed = -D("0.03") * start
+    assert ("daily_loss_total" in found) is (start <= 0 or equity - start < allowed)
+    assert ("daily_loss_realised" in found) is (start <= 0 or pnl < allowed)
+
+
+def test_day_start_takes_the_days_result_off_unless_the_day_is_young() -> None:
+    midnight = NOW
+    assert day_start_equity(D(100), D(-5), now=after(minutes=10), day_began_at=midnight)[0] == 100
+    assert day_start_equity(D(100), D(-5), now=after(minutes=11), day_began_at=midnight)[0] == 105
+    equity, source = day_start_equity(D(100), None, now=after(hours=1), day_began_at=midnight)
+    assert equity == 100 and "not known" in source
+
+
+def test_lifted_stop_comes_back_only_when_it_is_worse() -> None:
+    rule, limit = MonitorRule.DAILY_LOSS_TOTAL, D("0.03")
+    assert not is_worse(rule, D("0.0374"), limit, released=D("0.03"))
+    assert is_worse(rule, D("0.0375"), limit, released=D("0.03"))
+    assert [is_worse(MonitorRule.LOSS_STREAK, D(count), D(8), released=D(8)) for count in (8, 9)] == [False, True]
+
+
+# the watch
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    builders.session(synchronised_at=NOW)
+    return builders.account()
+
+
+@pytest.fixture
+def watch(account: Account) -> Callable[..., list[Reading]]:
+    def look(equity: float | Unknown, now: datetime = NOW) -> list[Reading]:
+        value = equity if isinstance(equity, Unknown) else Known(D(equity), now)
+        return monitors.judge(account=account, equity=value, limits=LIMITS, now=now)
+
+    return look
+
+
+Watch = Callable[..., list[Reading]]
+
+
+@pytest.mark.mission(132)
+@pytest.mark.mission(186)
+def test_daily_loss_halts_entries_until_the_next_trading_day(watch: Watch) -> None:
+    watch(100_000)
+    watch(96_900, after(minutes=1))
+    found = gate.look(account="DU1")
+    assert found.permission == TradingPermission.HALTED and found.admits(OrderPurpose.PROTECTIVE)
+    stop = TradingState.objects.get(source=StopSource.LIMIT)
+    assert "daily loss, total: 3.10 % of the day's start of 100,000.00 (limit 3.00 %)" in stop.reason
+    assert stop.ends_at == datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
+    assert EmergencyRun.objects.get().kind == EmergencyKind.HALT
+    incident = Incident.objects.get(key="limit:daily_loss_total:DU1")
+    assert incident.severity == "critical"
+    watch(101_000, after(minutes=2))
+    assert not gate.look(account="DU1").admits(OrderPurpose.ENTRY)
+    watch(96_000, datetime(2026, 3, 4, 5, 0, 30, tzinfo=UTC))
+    assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
+    incident.refresh_from_db()
+    assert incident.resolved_at is not None
+
+
+@pytest.mark.mission(186)
+def test_daily_loss_of_friday_ends_on_monday_and_the_clock_alone_may_end_it(watch: Watch) -> None:
+    friday = datetime(2026, 3, 6, 16, 0, tzinfo=UTC)
+    watch(100_000, friday)
+    watch(96_000, friday)
+    assert TradingState.objects.get(source=StopSource.LIMIT).ends_at == datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
+    assert lift_due_stops(now=datetime(2026, 3, 9, 4, 0, tzinfo=UTC)) == 1
+    watch(96_000, datetime(2026, 3, 9, 4, 1, tzinfo=UTC))
+    assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
+    assert not LimitBreach.objects.filter(ended_at=None).exists()
+
+
+def test_day_start_is_written_once_and_survives(watch: Watch) -> None:
+    watch(100_000)
+    watch(99_000, after(hours=1))
+    row = DayBaseline.objects.get()
+    assert (row.equity, str(row.date)) == (D(100_000), "2026-03-03")
+    with pytest.raises(DatabaseError, match="written once"), transaction.atomic():
+        DayBaseline.objects.update(equity=1)
+    watch(98_000, after(hours=13))
+    assert str(DayBaseline.objects.latest("date").date) == "2026-03-04"
+
+
+@pytest.mark.mission(133)
+@pytest.mark.mission(186)
+def test_drawdown_halts_over_midnight_and_until_it_has_recovered(watch: Watch) -> None:
+    watch(100_000)
+    for day in range(1, 8):
+        watch(100_000 - day * 2_200, after(days=day))
+    assert breached(watch(84_900, after(days=8))) == {"drawdown"}
+    stop = TradingState.objects.get(source=StopSource.LIMIT)
+    assert (stop.permission, stop.ending) == ("halted", "recovery")
+    assert Incident.objects.get(key="limit:drawdown:DU1").severity == "critical"
+    watch(87_900, after(days=9))
+    assert not gate.look(account="DU1").admits(OrderPurpose.ENTRY)
+    watch(88_001, after(days=10))
+    assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
+    assert EquityWatch.objects.get().peak == 100_000
+
+
+def test_two_breaches_share_one_stop_that_ends_with_the_last(watch: Watch) -> None:
+    watch(100_000)
+    assert breached(watch(84_000, after(minutes=1))) == {"daily_loss_total", "drawdown"}
+    stop = TradingState.objects.get(source=StopSource.LIMIT)
+    assert "daily loss" in stop.reason and "drawdown" in stop.reason and stop.ending == "recovery"
+    watch(84_500, after(days=1))
+    stop.refresh_from_db()
+    assert stop.permission == "halted" and "daily loss" not in stop.reason
+    watch(90_000, after(days=2))
+    stop.refresh_from_db()
+    assert stop.permission == "active"
+
+
+@pytest.mark.mission(152)
+def test_stop_that_a_person_lifted_stays_lifted_until_it_is_worse(watch: Watch) -> None:
+    watch(100_000)
+    watch(96_900, after(minutes=1))
+    broker.release_trading_state(
+        scope=Scope.ACCOUNT, target="DU1", source=StopSource.LIMIT, reason="false trigger", actor="rita"
+    )
+    watch(96_900, after(minutes=2))
+    breach = LimitBreach.objects.get()
+    assert (breach.released_by, breach.ended_at) == ("rita", None)
+    assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
+    watch(96_000, after(minutes=3))
+    assert not gate.look(account="DU1").admits(OrderPurpose.ENTRY)
+
+
+def test_gross_exposure_lets_positions_be_reduced_only(watch: Watch, account: Account) -> None:
+    position = builders.position(market_value=D(250_000))
+    watch(100_000)
+    assert gate.look(account="DU1").permission == TradingPermission.REDUCING
+    position.market_value = None
+    position.save()
+    found = {row.key.rule: row for row in watch(100_000, after(minutes=1))}
+    assert found[MonitorRule.GROSS_EXPOSURE].is_breached is None
+    assert gate.look(account="DU1").permission == TradingPermission.REDUCING
+    position.market_value = D(150_000)
+    position.save()
+    watch(100_000, after(minutes=2))
+    assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
+
+
+def test_refusals_in_a_row_stop_the_strategy_until_a_person_looks(watch: Watch, account: Account) -> None:
+    for turn in range(6):
+        order = make_order(account=account, strategy="momentum")
+        path = [OrderState.APPROVED, OrderState.SUBMITTING]
+        for state in [*path, OrderState.WORKING if turn == 0 else OrderState.REJECTED]:
+            Order.objects.filter(pk=order.pk).update(state=state, submitted_at=after(seconds=turn))
+    assert read_reject_streaks(account) == {"momentum": 5}
+    watch(100_000)
+    assert not gate.look(strategy="momentum").admits(OrderPurpose.ENTRY)
+    assert gate.look(strategy="other").admits(OrderPurpose.ENTRY)
+    assert TradingState.objects.get(source=StopSource.LIMIT).ending == "person"
+
+
+def test_losing_trades_in_a_row_are_counted_by_strategy(account: Account) -> None:
+    nets = [("a", 5), ("a", -1), ("b", -1), ("a", -2), ("b", 0)]
+    for number, (strategy, net) in enumerate(nets, start=1):
+        Trade.objects.create(
+            account=account,
+            instrument=builders.instrument(),
+            direction="long",
+            strategy=strategy,
+            number=number,
+            opened_at=NOW,
+            closed_at=after(minutes=number),
+            quantity=1,
+            entry_price=1,
+            net_pnl=net,
+            currency="USD",
+        )
+    assert read_loss_streaks(account) == {"a": 2, "b": 0}
+
+
+def test_equity_that_is_unknown_for_five_minutes_is_an_incident(watch: Watch) -> None:
+    watch(100_000)
+    watch(Unknown("stale"), after(minutes=5))
+    assert not Incident.objects.exists()
+    watch(Unknown("stale"), after(minutes=5, seconds=1))
+    incident = Incident.objects.get()
+    assert (incident.severity, incident.key) == ("critical", "equity-unknown:DU1")
+    watch(100_000, after(minutes=6))
+    incident.refresh_from_db()
+    assert incident.resolved_at is not None
+
+
+def test_equity_is_unknown_while_the_tables_do_not_follow(account: Account) -> None:
+    account.values.create(tag="NetLiquidation", currency="USD", value="100000", as_of=NOW)
+    builders.session(heartbeat_at=NOW)
+    assert read_equity(account, LIMITS, now=after(seconds=1)) == known(100_000)
+    builders.session("broker-lost", heartbeat_at=NOW, reason="1100")
+    found = read_equity(account, LIMITS, now=after(seconds=1))
+    assert isinstance(found, Unknown) and "1100" in found.reason
+
+
+# alerts
+
+
+@pytest.mark.mission(138)
+def test_stopped_trading_is_a_warning_until_it_goes_on(account: Account) -> None:
+    stop = {"scope": Scope.EVERYTHING, "source": StopSource.MANUAL, "reason": "news", "actor": "rita"}
+    broker.set_trading_state(permission=TradingPermission.HALTED, **stop)  # type: ignore[arg-type]
+    alerts.tell_alerts(now=NOW)
+    alerts.tell_alerts(now=after(seconds=1))
+    incident = Incident.objects.get()
+    assert (incident.severity, incident.key, incident.count) == ("warning", "trading-halted", 1)
+    assert "rita: news" in incident.detail
+    broker.release_trading_state(**stop)  # type: ignore[arg-type]
+    alerts.tell_alerts(now=after(minutes=1))
+    incident.refresh_from_db()
+    assert incident.resolved_at is not None
+
+
+def test_limits_of_the_monitors_are_in_the_catalogue() -> None:
+    assert (LIMITS[LimitName.MAX_DAILY_LOSS], LIMITS[LimitName.MAX_DRAWDOWN_LIMIT]) == (D("0.03"), D("0.15"))
