@@ -15,6 +15,12 @@ LEAST_SECONDS_BETWEEN = 0.25
 SLOW_SECONDS = 5.0
 CLOCK = "clock"
 MIRROR = "broker_mirror"
+# Which sections a row that the database announces touches, by channel.
+ANNOUNCED = {
+    "broker_order": ("ledger", "guards"),
+    "broker_trading_state": ("trading",),
+    "broker_emergency": ("emergencies", "trading"),
+}
 RUNS = jobs.RUNS_CHANNEL
 FRESH_SECONDS = 1.0
 
@@ -22,7 +28,7 @@ Messages = list[tuple[str, str]]
 
 
 class DeskFeed:
-    CHANNELS = (MIRROR, RUNS)
+    CHANNELS = (MIRROR, RUNS, *ANNOUNCED)
 
     def __init__(self) -> None:
         self._stale: set[str] = set(SECTIONS)
@@ -31,7 +37,9 @@ class DeskFeed:
         self._latest_at = 0.0
 
     def note(self, channel: str, topic: str) -> None:
-        """The broker's picture changed, or a run went on: look at the sections that show it."""
+        """The broker's picture, an order, a stop or a run changed: look at the sections that show it."""
+        if channel in ANNOUNCED:
+            return self._note(ANNOUNCED[channel])
         self._note(("jobs",) if channel == RUNS else MIRROR_SECTIONS.get(topic, SECTIONS))
 
     def note_events(self) -> None:

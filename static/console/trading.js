@@ -45,8 +45,12 @@ async function ask() {
     if (!answer.ok) throw new Error(String(answer.status));
     showTrading(await answer.json());
   } catch {
-    setLight("bad", "Trading state unknown: the server does not answer");
+    showTradingUnknown();
   }
+}
+
+export function showTradingUnknown() {
+  if (light) setLight("bad", "Trading state unknown: the server does not answer");
 }
 
 // The desk's socket tells at once and says itself when it is cut off.

@@ -203,11 +203,16 @@ def test_list_and_page_ask_as_little_for_many_as_for_few(
         client.get(LIST)
 
 
-def test_live_part_and_quote_answer_in_json(spy: Instrument, enter: Callable[..., Client]) -> None:
+def test_page_learns_that_the_order_changed_and_what_it_is_quoted(
+    spy: Instrument, enter: Callable[..., Client]
+) -> None:
     client, order = enter("viewer"), make_order(instrument=spy)
     live = client.get(f"{LIST}{order.pk}/live/").json()
-    assert live["is_open"] is True and set(live["parts"]) == {"head", "actions", "story"}
-    assert "It waits for a person" in live["parts"]["head"]
+    assert (
+        live["goes_on"] is True and f'data-version="{live["version"]}"' in client.get(page_of(order)).content.decode()
+    )
+    ledger.note(order, message="something happened")
+    assert client.get(f"{LIST}{order.pk}/live/").json()["version"] != live["version"]
     quote = client.get(f"{LIST}quote/", {"con_id": spy.con_id, "reference": "500"}).json()
     assert "gateway not running" in quote["unknown"] and quote["price"] is None
     assert client.get(f"{LIST}quote/", {"con_id": "x"}).status_code == 404

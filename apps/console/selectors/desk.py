@@ -14,11 +14,14 @@ from django.db.models import DateTimeField, F, Func, Value
 from apps.broker import selectors as broker
 from apps.broker.choices import PriceSource
 from apps.broker.models import Account, AccountPnl, AccountValue, BrokerOrder, EquityPoint, Instrument, Position
+from apps.console.selectors.guards import guards_section
 from apps.console.selectors.health import find_findings
 from apps.console.selectors.incidents import incidents_section
 from apps.console.selectors.jobs import jobs_section
+from apps.console.selectors.ledger import emergencies_section, ledger_section
 from apps.console.selectors.session import session_view
 from apps.console.selectors.signal import signal_section
+from apps.console.selectors.trading import trading_section
 from tradeops.lib.known import Known, Unknown
 
 T = TypeVar("T")
@@ -210,6 +213,10 @@ BUILDERS: dict[str, Callable[[datetime], Any]] = {
     "jobs": jobs_section,
     "incidents": incidents_section,
     "signal": signal_section,
+    "trading": trading_section,
+    "emergencies": emergencies_section,
+    "ledger": ledger_section,
+    "guards": guards_section,
 }
 SECTIONS = tuple(BUILDERS)
 
@@ -220,6 +227,6 @@ MIRROR_SECTIONS: dict[str, tuple[str, ...]] = {
     "pnl": ("account",),
     "positions": ("positions",),
     "orders": ("orders",),
-    "executions": ("orders", "positions"),
+    "executions": ("orders", "positions", "ledger"),
     "equity": ("equity",),
 }

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -19,10 +18,7 @@ from apps.broker.models import EmergencyRun
 from apps.console.trading import receipt_view
 from apps.console.trading.order_admin import read_uuid, replace_registration
 from apps.risk.services.emergency_receipts import orders_of
-from tradeops.lib import clock
 from tradeops.lib.admin import ReadOnlyAdmin
-
-PART = "console/emergency/receipt_body.html"
 
 replace_registration(EmergencyRun)
 
@@ -61,20 +57,17 @@ class EmergencyRunAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "console/emergency/receipt.html", context)
 
     def live(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """The part of the page that moves, for the page to fetch."""
+        """Whether the page still shows the receipt as it is, for the page to ask."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        context = context_of(find(pk))
-        body = {
-            "is_running": context["is_running"],
-            "state": context["run"].get_state_display(),
-            "html": render_to_string(PART, context, request),
-        }
+        run = find(pk)
+        body = {"version": receipt_view.version_of(run, orders_of(pk)), "goes_on": receipt_view.is_running(run)}
         return JsonResponse(body, headers={"Cache-Control": "no-store"})
 
 
 def context_of(run: EmergencyRun) -> dict[str, Any]:
-    return {**receipt_view.context_of(run), "orders": orders_of(run.pk), "looked_at": clock.now()}
+    orders = orders_of(run.pk)
+    return {**receipt_view.context_of(run), "orders": orders, "version": receipt_view.version_of(run, orders)}
 
 
 def find(pk: UUID | None) -> EmergencyRun:

@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -145,13 +144,11 @@ class OrderAdmin(ReadOnlyAdmin):
         }
 
     def live(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """The parts of the page that move, for the page to fetch."""
+        """Whether the page still shows the order as it is, for the page to ask."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         order = find(pk)
-        context = self._context(request, order)
-        parts = {name: render_to_string(f"console/orders/order_{name}.html", context, request) for name in PARTS}
-        body = {"version": context["version"], "is_open": context["is_open"], "parts": parts}
+        body = {"version": order_view.version_of(order), "goes_on": order.state in OPEN}
         return JsonResponse(body, headers={"Cache-Control": "no-store"})
 
     def quote(self, request: HttpRequest) -> HttpResponse:
@@ -212,9 +209,6 @@ class OrderAdmin(ReadOnlyAdmin):
             message, level = str(error), messages.ERROR
         self.message_user(request, message, level)
         return HttpResponseRedirect(reverse("admin:broker_order_change", args=[order.pk]))
-
-
-PARTS = ("head", "actions", "story")
 
 
 def modified(order: Order, user: User, form: ChangeForm) -> tuple[str, int]:

@@ -112,9 +112,9 @@ def context_of(order: Order, user: User) -> dict[str, Any]:
 
 
 def version_of(order: Order) -> str:
-    """Changes whenever the buttons may: what a page shows of them is then fetched anew."""
-    parts = (order.state, order.cancel_requested_at, order.wanted_changes, order.quantity, *prices_text(order))
-    return "|".join(str(part) for part in parts)
+    """Changes whenever the page would show something else."""
+    commissions = sum(getattr(fill, "commission", None) is not None for fill in executions_of(order))
+    return f"{order.updated_at.timestamp()}:{order.events.count()}:{order.verdicts.count()}:{commissions}"
 
 
 def prices_text(order: Order) -> list[str]:

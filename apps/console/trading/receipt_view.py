@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from apps.broker.choices import EmergencyKind, EmergencyState, TradingPermission
-from apps.broker.models import EmergencyRun
+from apps.broker.models import EmergencyRun, Order
 from apps.broker.models.stops import ENDED
-from tradeops.lib import clock
 
 TONES = {EmergencyState.DONE: "good", EmergencyState.ESCALATED: "bad", EmergencyState.FAILED: "bad"}
 CANCELLING = [EmergencyState.REQUESTED, EmergencyState.CANCELLING, EmergencyState.VERIFYING]
@@ -31,6 +32,13 @@ def context_of(run: EmergencyRun) -> dict[str, Any]:
         "as_of": read_time((run.picture or {}).get("as_of")),
         "facts": facts_of(run),
     }
+
+
+def version_of(run: EmergencyRun, orders: Sequence[Order]) -> str:
+    """Changes whenever the page would show something else."""
+    shown = (run.state, run.problem, run.results, run.picture, run.first_cancel_at, run.last_cancel_at, run.ended_at)
+    fills = [(order.state, str(order.filled_quantity)) for order in orders]
+    return sha256(repr((shown, fills)).encode()).hexdigest()[:16]
 
 
 def title_of(run: EmergencyRun) -> str:
@@ -105,7 +113,6 @@ def row_of(run: EmergencyRun) -> dict[str, Any]:
         "done": sum(bool(entry.get("done")) for entry in results),
         "total": len(results),
         "positions_left": positions_left(run),
-        "as_of": clock.now(),
     }
 
 

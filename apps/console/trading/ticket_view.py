@@ -19,6 +19,7 @@ from apps.console.trading.terms import terms_of
 from apps.console.trading.ticket import TicketForm, fresh_ticket
 from apps.risk import services as risk
 from apps.risk.domain.facts import Facts
+from apps.risk.gathering import Margin
 from apps.risk.services.submission import Judged
 from tradeops.lib import clock
 from tradeops.lib.admin import ModelAdmin
@@ -112,7 +113,24 @@ def figures(judged: Judged, terms: Terms) -> list[tuple[str, str]]:
         ("Value of the order", money(value, terms.instrument.currency)),
         ("Net liquidation", known(facts.equity, account)),
         ("Available funds", known(facts.available_funds, account)),
+        *margin_figures(judged.margin, account),
         ("Orders today", str(facts.orders_today)),
+    ]
+
+
+def margin_figures(margin: Known[Margin] | Unknown | None, currency: str) -> list[tuple[str, str]]:
+    """What the broker computes before anything is ordered."""
+    if margin is None:
+        return []
+    if isinstance(margin, Unknown):
+        return [("Margin at the broker", f"unknown: {margin.reason}")]
+    found = margin.value
+    return [
+        ("Initial margin changes by", money(found.initial_change, currency)),
+        ("Initial margin afterwards", money(found.initial_after, currency)),
+        ("Maintenance margin afterwards", money(found.maintenance_after, currency)),
+        ("Commission", money(found.commission, found.commission_currency)),
+        *([("The broker warns", found.warning)] if found.warning else []),
     ]
 
 

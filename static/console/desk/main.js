@@ -1,11 +1,14 @@
 // The desk: messages in, page out. Ages go on by themselves, so a silent source turns stale without a message.
 
 import { setServerNow } from "../ages.js";
+import { showTrading, showTradingUnknown } from "../trading.js";
 import { showEquity } from "./chart.js";
 import { part, setText } from "./dom.js";
 import { lastId, reset, showEvents } from "./events.js";
+import { showGuards } from "./guards.js";
 import { showHealth } from "./health.js";
 import { showIncidents } from "./incidents.js";
+import { showEmergencies, showLedger } from "./ledger.js";
 import { showSignal } from "./signal.js";
 import { connect } from "./socket.js";
 import { showJobs, showOrders, showPositions } from "./tables.js";
@@ -22,6 +25,8 @@ const SHOW = {
   orders: (data) => showOrders(data, sections.session),
   jobs: (data) => showJobs(data),
   signal: (data) => showSignal(data),
+  ledger: (data) => showLedger(data),
+  guards: (data) => showGuards(data),
 };
 
 let greeted = false;
@@ -34,6 +39,8 @@ const RECEIVE = {
     if (section === "equity") showEquity(data);
     else if (section === "health") showHealth(data);
     else if (section === "incidents") showIncidents(data);
+    else if (section === "trading") showTrading(data);
+    else if (section === "emergencies") showEmergencies(data);
     else if (section === "session") showAll();
     else SHOW[section](data);
   },
@@ -57,7 +64,7 @@ function setLink(state, tone, text) {
 
 const STATES = {
   open: () => setLink("open", "good", "Live"),
-  down: (wait) => setLink("down", "bad", `Stream error: connecting again in ${Math.max(1, Math.round(wait / 1000))} s`),
+  down: (wait) => (showTradingUnknown(), setLink("down", "bad", `Stream error: connecting again in ${Math.max(1, Math.round(wait / 1000))} s`)),
   ended: (why) => {
     setLink("down", "bad", `${why} `);
     const link = document.createElement("a");
