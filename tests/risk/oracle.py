@@ -75,9 +75,9 @@ def touch(order: Intent, seen: Facts) -> Decimal:
 
 
 def repeated(order: Intent, seen: Facts, limits: Limits) -> bool:
-    if order.parent_quantity is not None:
+    if order.parent_quantity is not None or order.purpose.value == FLATTEN:
         return False
-    for other in seen.open_orders:
+    for other in [*seen.open_orders, *seen.given_lately]:
         young = (seen.now - other.created_at).total_seconds() < limits["DUPLICATE_SECONDS"]
         same = (
             other.con_id == order.con_id

@@ -152,6 +152,25 @@ def test_intent_that_was_left_without_a_verdict_is_judged_when_it_is_submitted_a
     assert submit("left").pk == left.pk and left.verdicts.get().is_approved
 
 
+@pytest.mark.parametrize("state", [OrderState.FILLED, OrderState.REJECTED, OrderState.CANCELLED])
+def test_repetition_is_told_though_the_first_has_ended(quotes: Asked, state: OrderState) -> None:
+    """Not after a cancel: whoever cancels may give the order again."""
+    first = submit()
+    Order.objects.filter(pk=first.pk).update(state=OrderState.SUBMITTING)
+    Order.objects.filter(pk=first.pk).update(state=state)
+    again = submit()
+    expected = OrderState.APPROVED if state == OrderState.CANCELLED else OrderState.DENIED
+    assert again.state == expected, again.state_reason
+    if expected == OrderState.DENIED:
+        assert codes(again) == {"DUPLICATE"}
+
+
+def test_two_like_proposals_of_a_person_are_one_too_many(quotes: Asked) -> None:
+    anna = person("anna", PROPOSE)
+    assert submit(user=anna).state == OrderState.PROPOSED
+    assert codes(submit(user=anna)) == {"DUPLICATE"}
+
+
 def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
     start, results = threading.Barrier(count), [None] * count
 

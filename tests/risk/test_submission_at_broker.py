@@ -80,7 +80,7 @@ def test_too_large_an_order_never_reaches_the_broker(trading: SimulatorProcess) 
 
 
 def test_preview_states_verdict_and_margin(trading: SimulatorProcess) -> None:
-    found = risk.preview_order(terms=terms(trading))
+    found = risk.preview_order(terms=terms(trading, quantity=Decimal(3)))
     assert found.verdict.is_approved, found.verdict.sentence
     assert isinstance(found.margin, Known), found.margin
     assert found.margin.value.initial_change and found.margin.value.is_covered

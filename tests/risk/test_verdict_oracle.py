@@ -120,6 +120,7 @@ def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts
         open_orders=tuple(random_open(chance, intent, price) for _ in range(chance.choice([0, 0, 1, 2, 4, 14, 15]))),
         orders_last_minute=chance.choice([0, 0, 0, 29, 30]),
         orders_today=chance.choice([0, 0, 0, 1499, 1500]),
+        given_lately=tuple(random_open(chance, intent, price) for _ in range(chance.choice([0, 0, 1]))),
     )
 
 

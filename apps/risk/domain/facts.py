@@ -101,7 +101,8 @@ class OpenOrder:
 class Facts:
     """Amounts are in the account's currency. `exchange_rate` turns the instrument's currency into it.
 
-    `clock_skew`: seconds by which the database's clock and this machine's differ.
+    `clock_skew`: seconds by which the database's clock and this machine's differ. `given_lately`: orders that wait or have
+    ended, which only a repetition is told by.
     """
 
     now: datetime
@@ -123,6 +124,7 @@ class Facts:
     open_orders: tuple[OpenOrder, ...]
     orders_last_minute: int
     orders_today: int
+    given_lately: tuple[OpenOrder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

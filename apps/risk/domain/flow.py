@@ -42,12 +42,18 @@ def rate_of_closing(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Re
         yield from rate(intent, facts, limits)
 
 
+def duplicate_of_closing(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """Closing everything tries again at once; what is open already keeps it from closing too much."""
+    if intent.purpose is not OrderPurpose.FLATTEN:
+        yield from duplicate(intent, facts, limits)
+
+
 def duplicate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     """The child of a bracket repeats nothing that its parent does not repeat."""
     seconds = limits[LimitName.DUPLICATE_SECONDS]
     if seconds is None or intent.parent_quantity is not None:
         return
-    for order in facts.open_orders:
+    for order in (*facts.open_orders, *facts.given_lately):
         age = (facts.now - order.created_at).total_seconds()
         if age < seconds and not order.is_settling and _alike(intent, order):
             yield Reason(

@@ -97,5 +97,5 @@ CLOSING_CHECKS: tuple[Check, ...] = (
     prices.tick,
     exposure.reduces,
     flow.rate_of_closing,
-    flow.duplicate,
+    flow.duplicate_of_closing,
 )

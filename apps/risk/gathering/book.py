@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef
 
 from apps.broker import selectors as broker_state
-from apps.broker.choices import OrderPurpose, Side
+from apps.broker.choices import OrderPurpose, OrderState, Side
 from apps.broker.domain.orders import AT_RISK, OPEN
 from apps.broker.models import Account, BrokerOrder, Execution, Instrument, Order, Position
 from apps.risk.domain.facts import CLOSING, Holding, OpenOrder
@@ -19,6 +19,7 @@ from tradeops.lib.known import Known, Unknown
 
 # A fill reaches the ledger and the position by different messages; so long it counts until the position shows it.
 SETTLING = timedelta(seconds=10)
+NOT_OPEN = [OrderState.PROPOSED, OrderState.FILLED, OrderState.REJECTED]
 ZERO = Decimal(0)
 
 
@@ -72,6 +73,12 @@ class Book:
             *(self._from_broker(row, now) for row in self._unknown_to_ledger()),
             *self._settling(now),
         )
+
+    def given_lately(self, since: datetime, *, besides: UUID | None = None) -> tuple[OpenOrder, ...]:
+        """Orders that wait for approval, were filled or refused by the broker."""
+        rows = Order.objects.filter(account=self.account, state__in=NOT_OPEN, created_at__gt=since)
+        known = [row for row in rows.select_related("instrument", "parent") if row.pk != besides]
+        return tuple(self._from_ledger(row, since) for row in known)
 
     def _from_ledger(self, row: Order, now: datetime) -> OpenOrder:
         remaining = max(ZERO, row.quantity - row.filled_quantity)

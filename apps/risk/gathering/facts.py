@@ -48,8 +48,10 @@ def intent_of(terms: Terms, *, parent: Order | None = None, oca_group: str = "")
     )
 
 
-def gather(terms: Terms, answers: Answers, *, now: datetime, besides: UUID | None = None) -> Facts:
-    """`besides` names the order itself where it is in the ledger already."""
+def gather(
+    terms: Terms, answers: Answers, *, now: datetime, besides: UUID | None = None, lately: timedelta = timedelta()
+) -> Facts:
+    """`besides` names the order itself where it is in the ledger already; `lately` is how far back repetitions count."""
     account, instrument = terms.account, terms.instrument
     found = gate.look(account=account.code, strategy=terms.strategy, con_id=instrument.con_id)
     session = broker_state.session(now=now)
@@ -82,6 +84,7 @@ def gather(terms: Terms, answers: Answers, *, now: datetime, besides: UUID | Non
         open_orders=book.open_orders(now, besides=besides),
         orders_last_minute=given.filter(created_at__gt=now - MINUTE).count(),
         orders_today=given.filter(created_at__gte=trading_day_start(now)).count(),
+        given_lately=book.given_lately(now - lately, besides=besides),
     )
 
 

@@ -20,6 +20,7 @@ from apps.broker.choices import OrderPurpose, OrderState, TradingMode
 from apps.broker.models import Account, Order
 from apps.broker.services import Terms
 from apps.risk import gathering, selectors
+from apps.risk.choices import LimitName
 from apps.risk.domain.facts import Facts, Reason, Verdict
 from apps.risk.domain.verdict import judge
 from apps.risk.exceptions import ApprovalError
@@ -113,10 +114,11 @@ def judge_terms(
 ) -> Judged:
     """Hold the account's lock when the verdict is to be acted on. `more` are reasons that the caller has found."""
     now = clock.now()
-    facts = gathering.gather(terms, answers, now=now, besides=besides)
     limits = selectors.effective_limits(
         account=terms.account.code, strategy=terms.strategy, con_id=terms.instrument.con_id, now=now
     )
+    lately = timedelta(seconds=float(limits[LimitName.DUPLICATE_SECONDS].value or 0))
+    facts = gathering.gather(terms, answers, now=now, besides=besides, lately=lately)
     verdict = judge(gathering.intent_of(terms, parent=parent, oca_group=oca_group), facts, selectors.values_of(limits))
     return Judged(Verdict((*verdict.reasons, *more)), facts, limits)
 
