@@ -101,8 +101,8 @@ class OpenOrder:
 class Facts:
     """Amounts are in the account's currency. `exchange_rate` turns the instrument's currency into it.
 
-    `clock_skew`: seconds by which the database's clock and this machine's differ. `given_lately`: orders that wait or have
-    ended, which only a repetition is told by.
+    `clock_skew`: seconds by which the database's clock and this machine's differ. `given_lately`: orders that wait or
+    have ended, by which only a repetition is told.
     """
 
     now: datetime

@@ -51,7 +51,7 @@ def intent_of(terms: Terms, *, parent: Order | None = None, oca_group: str = "")
 def gather(
     terms: Terms, answers: Answers, *, now: datetime, besides: UUID | None = None, lately: timedelta = timedelta()
 ) -> Facts:
-    """`besides` names the order itself where it is in the ledger already; `lately` is how far back repetitions count."""
+    """`besides` names the order itself where the ledger has it already; `lately` is how far back repetitions count."""
     account, instrument = terms.account, terms.instrument
     found = gate.look(account=account.code, strategy=terms.strategy, con_id=instrument.con_id)
     session = broker_state.session(now=now)
