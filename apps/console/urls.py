@@ -2,6 +2,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from apps.console import liveness, views
+from apps.console.api.risk import PrometheusView
 from apps.console.api.views import StatusView
 from apps.console.trading import stop_views
 
@@ -13,5 +14,6 @@ urlpatterns = [
     path("health", liveness.health, name="health"),
     path("ping", liveness.ping, name="ping"),
     path("status", StatusView.as_view(), name="status"),
+    path("metrics", PrometheusView.as_view(), name="metrics"),
     path("api/", include("apps.console.api.urls")),
 ]

@@ -20,8 +20,8 @@ LOOKED_AT = 200
 PLACED = (OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED)
 
 
-def read_equity(account: Account, limits: Limits, *, now: datetime) -> Known[Decimal] | Unknown:
-    """From the tables while they are fresh, else asked at the broker."""
+def read_equity(account: Account, limits: Limits, *, now: datetime, may_ask: bool = True) -> Known[Decimal] | Unknown:
+    """From the tables while they are fresh, else asked at the broker if that is wanted."""
     view = broker_state.session(now=now)
     if not view.is_following:
         return Unknown(f"the tables do not follow the broker: {view.reason or view.state.label.lower()}")
@@ -29,6 +29,8 @@ def read_equity(account: Account, limits: Limits, *, now: datetime) -> Known[Dec
     most = limits[LimitName.MAX_ACCOUNT_AGE]
     if isinstance(stored, Known) and (most is None or (now - stored.as_of).total_seconds() <= most):
         return stored
+    if not may_ask:
+        return stored if isinstance(stored, Unknown) else Unknown(f"stated last at {stored.as_of:%H:%M:%S} UTC")
     return ask_figures(account.code)[EQUITY]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from django.db import DatabaseError, close_old_connections, connection
 
 from apps.broker.models import Execution
+from apps.console.performance_alert import tell_performance
 from apps.console.texts import one_line
 from apps.risk import reconciliation_selectors
 from apps.risk.choices import RunTrigger
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 TURN_SECONDS = 1.0
 WATCH_SECONDS = 60.0
+PERFORMANCE_SECONDS = 3600.0
 # Answers that are late keep being asked for, but not each second.
 START_AGAIN_SECONDS = 10.0
 SECOND_LOOK_SECONDS = 5.0
@@ -31,7 +33,7 @@ def tell_alerts(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
 
 
 def watch_account(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
-    """Limits each minute and with every execution."""
+    """Limits each minute and with every execution; how the account performs each hour."""
     _each_turn(stopping, may_act, AccountWatch().turn, "the account's watch")
 
 
@@ -43,6 +45,7 @@ def compare_with_broker(stopping: threading.Event, may_act: Callable[[], bool]) 
 class AccountWatch:
     def __init__(self) -> None:
         self._watched_at = float("-inf")
+        self._measured_at = float("-inf")
         self._execution: int | None = None
 
     def turn(self) -> None:
@@ -50,6 +53,9 @@ class AccountWatch:
         if newest != self._execution or time.monotonic() - self._watched_at >= WATCH_SECONDS:
             monitors.watch()
             self._execution, self._watched_at = newest, time.monotonic()
+        if time.monotonic() - self._measured_at >= PERFORMANCE_SECONDS:
+            tell_performance(now=clock.now())
+            self._measured_at = time.monotonic()
 
 
 class Comparisons:

@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from apps.console.api import views
+from apps.console.api import risk, views
 from apps.console.api.emergency import CancelAllView, CloseAllView, HaltView, ReceiptView, ResumeView
 from apps.console.api.incidents import AcknowledgeView, IncidentsView
 from apps.console.api.jobs import JobsView, RunJobView, RunsView
@@ -41,6 +41,9 @@ urlpatterns = [
     path("jobs/", JobsView.as_view(), name="api-jobs"),
     path("jobs/runs/", RunsView.as_view(), name="api-job-runs"),
     path("jobs/<str:name>/run", RunJobView.as_view(), name="api-job-run"),
+    path("metrics", risk.MetricsView.as_view(), name="api-metrics"),
+    path("breakers/", risk.BreakersView.as_view(), name="api-breakers"),
+    path("reconciliation", risk.ReconciliationView.as_view(), name="api-reconciliation"),
     path("history/events", views.EventsView.as_view(), name="api-history-events"),
     path("events", views.EventsView.as_view(), name="api-events"),
     path("events/stream", events_stream, name="api-events-stream"),
