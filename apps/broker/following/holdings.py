@@ -95,7 +95,7 @@ def _write_opening(snapshot: Snapshot, account: Account, instrument: Instrument)
         kind=HoldingChangeKind.OPENING,
         quantity=quantity,
         at=traded.first_at - timedelta(microseconds=1) if traded.first_at else snapshot.as_of,
-        reason="held before the first known execution",
+        reason="what is held less what was executed since",
     )
 
 
