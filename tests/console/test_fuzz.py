@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -28,10 +30,16 @@ def test_generated_requests_never_fail_the_server(web: WebProcess, token: str) -
         response = case.call(headers=headers, timeout=15)
         statuses.append(response.status_code)
         assert response.status_code != 500, (case.as_curl_command(), response.text)
-        if response.status_code >= 400:
-            assert response.headers["content-type"] == ["application/json"], (case.as_curl_command(), response.text)
-            assert set(response.json()) == {"detail"}, (case.as_curl_command(), response.text)
+        if response.status_code >= 400 and not refused_by_the_web_server(response):
+            told = (response.status_code, case.as_curl_command(), response.text)
+            assert response.headers.get("content-type") == ["application/json"], told
+            assert set(response.json()) == {"detail"}, told
 
     check()
     assert len(statuses) >= 500
     assert {200, 400, 503} <= set(statuses)
+
+
+def refused_by_the_web_server(response: Any) -> bool:
+    """Twisted itself answers a form that is broken as HTTP with a bare 400, before Django sees it."""
+    return response.status_code == 400 and not response.headers and not response.content
