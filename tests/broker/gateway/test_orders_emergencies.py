@@ -26,6 +26,7 @@ from apps.broker.choices import (
     TradingPermission,
 )
 from apps.broker.domain.orders import AT_RISK
+from apps.broker.gateway.orders import killing
 from apps.broker.models import EmergencyRun, Order, TradingState
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.ordering import approve, at_broker, give, propose, wait_state
@@ -171,13 +172,21 @@ def test_flag_that_cannot_be_understood_stops_everything(simulator: SimulatorPro
     assert "stop, please" in denied.state_reason and at_broker(simulator, denied) == []
 
 
-def test_halt_that_the_broker_does_not_confirm_escalates_and_is_still_carried_out(simulator: SimulatorProcess) -> None:
+def test_halt_that_the_broker_does_not_confirm_escalates_and_is_still_carried_out(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(killing, "ESCALATE_SECONDS", 2.0)
+    monkeypatch.setattr(killing, "LOOK_TIMEOUT", 1.0)
     with running(simulator):
         entry = working(simulator)
         simulator.control("1100")
         action = halt()
         unverified = ended(action, seconds=20)
-        assert unverified.state == EmergencyState.ESCALATED and "10 s" in unverified.problem
+        assert (
+            unverified.state == EmergencyState.ESCALATED
+            and "after 2 s" in unverified.problem
+            or "within 2 s" in unverified.problem
+        )
         simulator.control("1102")
         wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=20)
         assert statuses(simulator, entry) == ["Cancelled"]

@@ -89,7 +89,7 @@ def test_orders_of_others_are_adopted_followed_and_cancelled_only_together(simul
         simulator.control(line)["perm_id"]
         for line in ("order SPY SELL 10 9999", "order QQQ BUY 5 1", "order IWM BUY 1")
     ]
-    with running(simulator):
+    with running(simulator) as gateway:
         wait_for(lambda: Order.objects.filter(perm_id__in=perm_ids, is_external=True).count() == 3)
         closing, opening, done = (Order.objects.get(perm_id=perm_id) for perm_id in perm_ids)
         assert (closing.purpose, opening.purpose) == (OrderPurpose.EXIT, OrderPurpose.ENTRY)
@@ -98,5 +98,6 @@ def test_orders_of_others_are_adopted_followed_and_cancelled_only_together(simul
         wait_for(lambda: opening.events.filter(data__escalation="cancel not confirmed").exists())
         assert "belongs to client 0" in opening.events.latest("id").message
         simulator.control(f"cancel {perm_ids[1]}")
+        gateway.do(gateway.gateway.synchroniser.look_soon)
         wait_state(opening, OrderState.CANCELLED, seconds=20)
     assert Order.objects.filter(is_external=True).count() == 4
