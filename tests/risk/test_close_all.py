@@ -43,7 +43,8 @@ from tests.broker.ledger.builders import make_account
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+committed = pytest.mark.django_db(transaction=True)  # what another process or thread must see
 
 
 @pytest.fixture
@@ -83,6 +84,7 @@ def never_across_zero(simulator: SimulatorProcess, start: dict[int, Decimal]) ->
     assert all(quantity <= abs(start[con_id]) for con_id, quantity in sold.items()), (sold, start)
 
 
+@committed
 @pytest.mark.mission(183)
 def test_close_all_halts_cancels_and_is_flat_at_the_broker(simulator: SimulatorProcess) -> None:
     simulator.control("trade SPY BUY 100")
@@ -141,6 +143,7 @@ def race(*works: Any) -> list[Any]:
     return results
 
 
+@committed
 @pytest.mark.mission(183)
 def test_ten_people_pressing_while_orders_fill_close_once_and_never_cross_zero(simulator: SimulatorProcess) -> None:
     symbols = ("SPY", "AAPL", "MSFT")
@@ -180,6 +183,7 @@ def open_again(simulator: SimulatorProcess, symbols: tuple[str, ...]) -> None:
         simulator.control(f"trade {symbol} BUY 60")
 
 
+@committed
 @pytest.mark.mission(183)
 def test_partial_fills_are_followed_until_flat() -> None:
     with SimulatorProcess(tick_interval=0.02) as simulator:
@@ -194,6 +198,7 @@ def test_partial_fills_are_followed_until_flat() -> None:
     assert len(spy) == 1 and left == {con_id: quantity for con_id, quantity in start.items() if con_id not in spy}
 
 
+@committed
 @pytest.mark.mission(183)
 def test_a_killed_driver_is_succeeded_and_nothing_is_sold_twice(simulator: SimulatorProcess, halt_file: Path) -> None:
     simulator.control("hold on")
@@ -217,6 +222,7 @@ def test_a_killed_driver_is_succeeded_and_nothing_is_sold_twice(simulator: Simul
     never_across_zero(simulator, start)
 
 
+@committed
 def test_what_nobody_knows_is_not_closed_but_escalated(
     simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +242,7 @@ def test_what_nobody_knows_is_not_closed_but_escalated(
     assert Incident.objects.get(key=f"emergency:{run.pk}").severity == "critical"
 
 
+@committed
 def test_refusals_end_in_an_escalation_that_names_what_is_held(
     simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

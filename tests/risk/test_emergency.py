@@ -44,7 +44,8 @@ from tests.broker.ledger.builders import make_account
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
+committed = pytest.mark.django_db(transaction=True)  # what another process or thread must see
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +70,7 @@ def ended(asked: emergency.Asked) -> EmergencyRun:
     return EmergencyRun.objects.get(pk=asked.run_id)
 
 
+@committed
 @pytest.mark.mission(181)
 def test_fifty_working_orders_are_cancelled_within_two_seconds_and_protection_stays(
     simulator: SimulatorProcess, halt_file: Path
@@ -179,6 +181,7 @@ def test_without_a_database_the_command_writes_the_file_and_says_so(tmp_path: Pa
     assert (written["scope"], written["permission"], written["actor"]) == ("everything", "killed", "ann")
 
 
+@committed
 @pytest.mark.mission(181)
 def test_commands_print_the_receipt_and_exit_with_zero_only_when_verified(
     simulator: SimulatorProcess, halt_file: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,7 +18,7 @@ from apps.console.api import emergency as api
 from apps.console.roles import assign_role
 from tests.broker.ledger.builders import make_account
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 PRESSES = ("halt", "cancel-all", "close-all", "resume")
 

@@ -263,10 +263,10 @@ def _create_run(press: Press, run_id: UUID) -> EmergencyRun:
         with transaction.atomic():
             run, is_new = EmergencyRun.objects.get_or_create(pk=run_id, defaults=values)
     except IntegrityError:
-        run = _unfinished(press)
-        if run is None:
+        under_way = _unfinished(press)
+        if under_way is None:
             raise
-        return run
+        return under_way
     if not is_new:
         # The gateway has seen the file first.
         run.came_by = press.came_by
