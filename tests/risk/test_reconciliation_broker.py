@@ -21,7 +21,9 @@ from apps.risk.models import Break, OpeningBalance, ReconciliationRun
 from apps.risk.services.reconciliation import reconcile
 from tests.broker.gateway.running import running, wait_until_tables_agree
 from tests.waiting import wait_for
+from tradeops.lib import clock
 from tradeops.lib.known import Known
+from tradeops.sentinel.guarding import Comparisons
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,3 +91,21 @@ def test_broker_that_does_not_answer_leaves_the_verdict_open(simulator: Simulato
         assert look().is_clean is None
         simulator.control("1102")
         wait_for(lambda: look().is_clean, seconds=20)
+
+
+@pytest.mark.mission(158)
+def test_sentinel_compares_once_after_every_login(simulator: SimulatorProcess) -> None:
+    turns = Comparisons(again_seconds=0.2)
+    with running(simulator) as gateway:
+
+        def compared() -> list[str]:
+            turns.turn()
+            return [run.verdict for run in ReconciliationRun.objects.filter(trigger=RunTrigger.START)]
+
+        wait_for(lambda: "agree" in compared(), seconds=15)
+        epoch = gateway.wait_ready().epoch
+        assert not reconciliation_selectors.needs_start(now=clock.now())
+        simulator.control("drop all")
+        wait_for(lambda: gateway.wait_ready(30).epoch > epoch, seconds=30)
+        assert reconciliation_selectors.needs_start(now=clock.now())
+        wait_for(lambda: compared().count("agree") >= 2, seconds=15)

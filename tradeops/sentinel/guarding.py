@@ -59,7 +59,8 @@ class AccountWatch:
 
 
 class Comparisons:
-    def __init__(self) -> None:
+    def __init__(self, *, again_seconds: float = START_AGAIN_SECONDS) -> None:
+        self._again_seconds = again_seconds
         self._compared_at = float("-inf")
 
     def turn(self) -> None:
@@ -69,7 +70,7 @@ class Comparisons:
             reconcile(trigger=trigger, requested_by="sentinel")
 
     def _due(self, seconds: float) -> RunTrigger | None:
-        if seconds >= START_AGAIN_SECONDS and reconciliation_selectors.needs_start(now=clock.now()):
+        if seconds >= self._again_seconds and reconciliation_selectors.needs_start(now=clock.now()):
             return RunTrigger.START
         if seconds >= SECOND_LOOK_SECONDS and unsettled():
             return RunTrigger.FOLLOW_UP

@@ -1,6 +1,21 @@
-"""Limits, restrictions and verdicts in the control room."""
+"""Limits, verdicts, breakers, reconciliation and the watch over losses in the control room."""
 
+from apps.risk.admin.breakers import BreakerAdmin
 from apps.risk.admin.limits import LimitRevisionAdmin, RestrictionAdmin
+from apps.risk.admin.monitors import DayBaselineAdmin, EquityWatchAdmin, LimitBreachAdmin
+from apps.risk.admin.reconciliation import AdoptionAdmin, BreakAdmin, OpeningBalanceAdmin, ReconciliationRunAdmin
 from apps.risk.admin.verdicts import OrderVerdictAdmin
 
-__all__ = ["LimitRevisionAdmin", "OrderVerdictAdmin", "RestrictionAdmin"]
+__all__ = [
+    "AdoptionAdmin",
+    "BreakAdmin",
+    "BreakerAdmin",
+    "DayBaselineAdmin",
+    "EquityWatchAdmin",
+    "LimitBreachAdmin",
+    "LimitRevisionAdmin",
+    "OpeningBalanceAdmin",
+    "OrderVerdictAdmin",
+    "ReconciliationRunAdmin",
+    "RestrictionAdmin",
+]
