@@ -21,6 +21,7 @@ from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopSource
 from apps.broker.models import EmergencyRun
 from apps.console.api.documents import ERRORS, answers
 from apps.console.api.serializers import ErrorSerializer, S
+from apps.console.api.unavailable import Unavailable
 from apps.console.selectors.bounded import bounded_read
 from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency
@@ -194,7 +195,7 @@ def acknowledge(press: Any, request: Request, wanted: dict[str, Any]) -> Respons
     except EmergencyError as error:
         raise Refused(str(error)) from None
     if asked.run is None:
-        raise APIException("; ".join(asked.notes))
+        raise Unavailable(" ".join(asked.notes))
     return Response({**document(asked.run), "notes": list(asked.notes)}, status=status.HTTP_202_ACCEPTED)
 
 

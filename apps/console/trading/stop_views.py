@@ -122,6 +122,7 @@ def show(request: HttpRequest, form: StopForm, status: int = 200) -> HttpRespons
         "needs_words": not settings.BROKER.paper_trading,
         "entries": len(entries),
         "orders": len(orders),
+        "external": sum(order.is_external for order in orders),
         "broker_orders": count(broker.open_orders()),
         "positions": count(broker.positions()),
         "runs": list(EmergencyRun.objects.order_by("-requested_at")[:LATEST]),

@@ -15,9 +15,9 @@ from apps.broker.models import Account
 from apps.console.trading import terms
 
 PURPOSE_WORDS = {
-    OrderPurpose.ENTRY: "Opens or adds to a position",
-    OrderPurpose.EXIT: "Closes or reduces a position",
-    OrderPurpose.PROTECTIVE: "Protects a position (stop)",
+    OrderPurpose.ENTRY: "Opens or adds",
+    OrderPurpose.EXIT: "Closes or reduces",
+    OrderPurpose.PROTECTIVE: "Protects (stop)",
 }
 SMALLEST = Decimal("0.000001")
 
