@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.db.models import Case, F, Sum, When
+from django.db.models import Case, F, Q, Sum, When
 
 from apps.broker.choices import OrderState, Side
 from apps.broker.following.applying import terms_of
@@ -127,14 +127,18 @@ def _giver(row: OrderRow | ExecutionRow) -> str:
 
 
 def _held_before(account: Account, instrument: Instrument, perm_id: int) -> Decimal:
-    """The position without what the order itself has traded of it."""
+    """The position, taken back to before the first execution of the order."""
     position = Position.objects.filter(account=account, instrument=instrument).first()
     if position is None:
         return Decimal(0)
+    counted = Execution.objects.filter(account=account, instrument=instrument, is_current=True)
+    first = counted.filter(perm_id=perm_id).order_by("executed_at", "id").first()
+    if first is None:
+        return position.quantity
+    since = Q(executed_at__gt=first.executed_at) | Q(executed_at=first.executed_at, pk__gte=first.pk)
     signed = Case(When(side=Side.BUY, then=F("quantity")), default=-F("quantity"))
-    own = Execution.objects.filter(perm_id=perm_id, instrument=instrument, is_current=True)
-    counted = own.filter(executed_at__lte=position.as_of).aggregate(total=Sum(signed))["total"]
-    return position.quantity - (counted or Decimal(0))
+    later = counted.filter(since, executed_at__lte=position.as_of).aggregate(total=Sum(signed))["total"]
+    return position.quantity - (later or Decimal(0))
 
 
 def _store(orders: list[Order]) -> None:
