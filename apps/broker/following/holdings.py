@@ -65,14 +65,18 @@ def _settle(snapshot: Snapshot) -> None:
 
 def _without_opening(accounts: list[Account]) -> Iterable[tuple[Account, Instrument]]:
     """Of what was traded, and of the shares that options in hand may become."""
-    known = HoldingChange.objects.filter(kind=HoldingChangeKind.OPENING, account=OuterRef("account"))
+    known = HoldingChange.objects.filter(kind=HoldingChangeKind.OPENING, account__in=accounts)
+    settled = set(known.values_list("account_id", "instrument_id"))
     rows = Trade.objects.filter(account__in=accounts).select_related("account", "instrument")
-    for trade in rows.filter(number=1).exclude(Exists(known.filter(instrument=OuterRef("instrument")))):
+    own = known.filter(account=OuterRef("account"), instrument=OuterRef("instrument"))
+    for trade in rows.filter(number=1).exclude(Exists(own)):
         yield trade.account, trade.instrument
-    held = HoldingChange.objects.filter(kind=HoldingChangeKind.OPENING)
-    for trade in rows.filter(closed_at=None, instrument__sec_type__in=OPTIONS):
+    options = rows.filter(closed_at=None, instrument__sec_type__in=OPTIONS)
+    for trade in options.order_by("account_id", "instrument__symbol", "instrument__currency").distinct(
+        "account_id", "instrument__symbol", "instrument__currency"
+    ):
         shares = _underlying(trade.instrument)
-        if shares is not None and not held.filter(account=trade.account, instrument=shares).exists():
+        if shares is not None and (trade.account_id, shares.pk) not in settled:
             yield trade.account, shares
 
 
