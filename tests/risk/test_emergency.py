@@ -99,7 +99,8 @@ def test_fifty_working_orders_are_cancelled_within_two_seconds_and_protection_st
 def test_pressing_again_changes_nothing_and_never_weakens(halt_file: Path) -> None:
     first, again = halt(permission=TradingPermission.KILLED), halt(permission=TradingPermission.KILLED, actor="bob")
     assert again.run_id == first.run_id and EmergencyRun.objects.count() == 1
-    halt(permission=TradingPermission.REDUCING, actor="cy", reason="later")
+    weaker = halt(permission=TradingPermission.REDUCING, actor="cy", reason="later")
+    assert any("by ann stays" in note for note in weaker.notes)
     row = TradingState.objects.get()
     assert (row.permission, row.set_by, row.reason) == ("killed", "ann", "smoke")
     held = emergency_flag.read()
@@ -145,6 +146,7 @@ def test_each_scope_stops_what_lies_in_it_and_the_strictest_wins(scope: Scope, t
         ({"reason": ""}, "Say why"),
         ({"target": "DU1"}, "Name the account"),
         ({"scope": Scope.ACCOUNT}, "Name the account"),
+        ({"scope": Scope.INSTRUMENT, "target": "SPY"}, "conId"),
         ({"permission": TradingPermission.ACTIVE}, "resume"),
     ],
 )

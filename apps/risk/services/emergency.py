@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 
 from apps.broker import gate
 from apps.broker import selectors as broker_selectors
-from apps.broker import services as broker
 from apps.broker.choices import (
     EmergencyKind,
     OrderPurpose,
@@ -26,12 +25,11 @@ from apps.broker.choices import (
     TradingMode,
     TradingPermission,
 )
-from apps.broker.domain.orders import most_restrictive
-from apps.broker.models import Account, EmergencyRun, TradingState
-from apps.broker.models.stops import ENDED
+from apps.broker.models import Account, EmergencyRun
 from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency_flag
 from apps.risk.services.emergency_flag import Flag
+from apps.risk.services.emergency_rows import Press, stricter, write_rows
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -48,23 +46,6 @@ class Asked:
     run_id: UUID
     run: EmergencyRun | None
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """Who wants what, and why."""
-
-    kind: EmergencyKind
-    scope: Scope
-    target: str
-    permission: TradingPermission
-    reason: str
-    actor: str
-    came_by: str
-    source: StopSource = StopSource.MANUAL
-    ending: StopEnding = StopEnding.PERSON
-    ends_at: datetime | None = None
-    account: str = ""
 
 
 def halt(
@@ -167,6 +148,8 @@ def checked(scope: Scope, target: str, reason: str, actor: str, user: User | Non
         raise EmergencyError("Say why: the reason is kept with the receipt.")
     if (scope is Scope.EVERYTHING) == bool(target):
         raise EmergencyError("Name the account, strategy or instrument (its conId); everything goes without a name.")
+    if scope is Scope.INSTRUMENT and not (target.isascii() and target.isdecimal() and len(target) < 19):
+        raise EmergencyError(f"An instrument is named by its conId, a number: {target[:40]!r} is none.")
     return user.get_username() if user is not None else actor or "somebody"
 
 
@@ -179,7 +162,7 @@ def _require_confirmation(account: Account, confirmation: str) -> None:
 
 
 def _require_way_out(account: Account, scope: Scope, target: str) -> None:
-    con_id = int(target) if scope is Scope.INSTRUMENT and target.isdecimal() else None
+    con_id = int(target) if scope is Scope.INSTRUMENT else None
     found = gate.look(account=account.code, con_id=con_id)
     if not found.admits(OrderPurpose.FLATTEN):
         raise EmergencyError(
@@ -193,9 +176,11 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
     if with_file:
         notes += _write_file(press, run_id)
     try:
-        run = _write_rows(press, run_id)
+        run = write_rows(press, run_id)
     except (OperationalError, InterfaceError) as error:
         return _without_database(press, run_id, error, notes)
+    if press.kind is EmergencyKind.HALT:
+        notes += stricter(press)
     if press.kind is EmergencyKind.CANCEL_ALL:
         notes.append("Positions stay as they are, now without the orders that protected them; trading goes on.")
     if not broker_selectors.session().running:
@@ -237,56 +222,3 @@ def _without_database(press: Press, run_id: UUID, error: Exception, notes: list[
     if press.kind is EmergencyKind.CLOSE_ALL:
         notes.append("Positions are NOT closed: close them in TWS, or resume to halted and press again later.")
     return Asked(run_id, None, tuple(notes))
-
-
-@transaction.atomic
-def _write_rows(press: Press, run_id: UUID) -> EmergencyRun:
-    """The receipt first: the gateway, which may write the same from the file, does so in the same order."""
-    run = _unfinished(press) or _create_run(press, run_id)
-    gate.lock_alone()
-    if press.kind is not EmergencyKind.CANCEL_ALL:
-        _set_state(press)
-    return run
-
-
-def _unfinished(press: Press) -> EmergencyRun | None:
-    runs = EmergencyRun.objects.filter(kind=press.kind).exclude(state__in=ENDED)
-    if press.kind is EmergencyKind.CLOSE_ALL:
-        return runs.filter(account=press.account).first()
-    return runs.filter(scope=press.scope, target=press.target, permission=press.permission).first()
-
-
-def _create_run(press: Press, run_id: UUID) -> EmergencyRun:
-    names = ("kind", "scope", "target", "account", "permission", "actor", "came_by")
-    values = {name: getattr(press, name) for name in names} | {"reason": press.reason.strip()[:500]}
-    try:
-        with transaction.atomic():
-            run, is_new = EmergencyRun.objects.get_or_create(pk=run_id, defaults=values)
-    except IntegrityError:
-        under_way = _unfinished(press)
-        if under_way is None:
-            raise
-        return under_way
-    if not is_new:
-        # The gateway has seen the file first.
-        run.came_by = press.came_by
-        run.save(update_fields=["came_by"])
-    return run
-
-
-def _set_state(press: Press) -> None:
-    row = TradingState.objects.filter(scope=press.scope, target=press.target, source=press.source).first()
-    before = TradingPermission(row.permission) if row else TradingPermission.ACTIVE
-    strictest = most_restrictive([before, press.permission])
-    if strictest is before:
-        return
-    broker.set_trading_state(
-        scope=press.scope,
-        target=press.target,
-        permission=strictest,
-        source=press.source,
-        reason=press.reason,
-        actor=press.actor,
-        ending=press.ending,
-        ends_at=press.ends_at,
-    )
