@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 
 from apps.console.choices import Role
 from apps.console.exceptions import UnknownRole
-from apps.console.roles import assign_role, create_roles, permissions_of_role
+from apps.console.roles import RISK_MAY, TRADERS_MAY, assign_role, create_roles, permissions_of_role
 from apps.journal import selectors as journal
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +36,10 @@ def test_each_role_holds_everything_of_the_one_before() -> None:
         ("trader", "console.trade", True),
         ("trader", "jobs.run_job", True),
         ("trader", "console.manage_risk", False),
+        *[("viewer", name, False) for name in (*TRADERS_MAY, *RISK_MAY)],
+        *[("trader", name, True) for name in TRADERS_MAY],
+        *[("trader", name, False) for name in RISK_MAY],
+        *[(role, name, True) for role in ("risk", "admin") for name in (*TRADERS_MAY, *RISK_MAY)],
         ("risk", "console.manage_risk", True),
         ("risk", "auth.change_user", False),
         ("admin", "auth.change_user", True),
