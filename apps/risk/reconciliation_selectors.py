@@ -47,9 +47,9 @@ def is_clean(*, now: datetime | None = None) -> Known[bool] | Unknown:
 
 
 def needs_start(*, now: datetime) -> bool:
-    """Has the gateway begun a session that nobody has compared yet?"""
+    """Has the gateway begun a session whose positions nobody has compared yet?"""
     view, account = broker_state.session(now=now), broker_state.default_account()
     if not view.is_following or account is None:
         return False
-    compared = ReconciliationRun.objects.filter(account=account, trigger=RunTrigger.START, report__epoch=view.epoch)
-    return not compared.exists()
+    runs = ReconciliationRun.objects.filter(account=account, trigger=RunTrigger.START, report__epoch=view.epoch)
+    return not runs.filter(positions_match__isnull=False).exists()

@@ -24,7 +24,7 @@ TURN_SECONDS = 1.0
 WATCH_SECONDS = 60.0
 PERFORMANCE_SECONDS = 3600.0
 # Answers that are late keep being asked for, but not each second.
-START_AGAIN_SECONDS = 10.0
+START_AGAIN_SECONDS = 30.0
 SECOND_LOOK_SECONDS = 5.0
 
 
