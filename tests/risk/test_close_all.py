@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from apps.broker import gate
 from apps.broker.choices import (
     EmergencyKind,
     EmergencyState,
@@ -27,7 +28,7 @@ from apps.broker.choices import (
     Side,
     TradingPermission,
 )
-from apps.broker.models import EmergencyRun, GatewaySession, Order, TradingState
+from apps.broker.models import EmergencyRun, GatewaySession, Order, Position, TradingState
 from apps.broker.simulator.testing import ControlError, SimulatorProcess
 from apps.journal.models import Incident
 from apps.risk.exceptions import EmergencyError
@@ -39,7 +40,7 @@ from tests.broker.gateway.ordering import give, instrument, wait_state
 from tests.broker.gateway.processes import ROOT
 from tests.broker.gateway.processes import environment as process_environment
 from tests.broker.gateway.running import running, shown_positions, true_orders, true_positions, wait_until_tables_agree
-from tests.broker.ledger.builders import make_account
+from tests.broker.ledger.builders import make_account, make_instrument, make_order
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
@@ -296,3 +297,37 @@ def test_killed_admits_no_closing_until_it_is_loosened() -> None:
     emergency.halt(scope=Scope.EVERYTHING, reason="smoke", actor="ann", permission=TradingPermission.KILLED)
     with pytest.raises(EmergencyError, match="Resume to halted first"):
         press()
+
+
+@pytest.mark.parametrize(
+    ("held_now", "side", "quantity", "allowed"),
+    [
+        (100, Side.SELL, 100, True),
+        (100, Side.SELL, 101, False),
+        (100, Side.BUY, 1, False),
+        (-5, Side.BUY, 5, True),
+        (-5, Side.BUY, 6, False),
+        (0, Side.SELL, 1, False),
+        (None, Side.SELL, 1, False),
+    ],
+)
+def test_the_gateway_refuses_a_closing_order_for_more_than_is_held(
+    held_now: int | None, side: Side, quantity: int, allowed: bool
+) -> None:
+    order = make_order(side=side, quantity=Decimal(quantity), purpose=OrderPurpose.FLATTEN)
+    if held_now is not None:
+        Position.objects.create(
+            account=order.account, instrument=order.instrument, quantity=held_now, average_cost=1, as_of=clock.now()
+        )
+    assert (gate.closing_objection(order) == "") is allowed
+
+
+def test_meanwhile_only_the_orders_of_the_close_all_pass() -> None:
+    other = make_order(purpose=OrderPurpose.EXIT, side=Side.SELL)
+    asked = press(scope=Scope.INSTRUMENT, target=str(other.instrument.con_id))
+    own = make_order(idempotency_key=f"{gate.closing_key(asked.run_id)}1:756733", purpose=OrderPurpose.EXIT)
+    elsewhere = make_order(instrument=make_instrument("AAPL", 265598))
+    assert "closed by ann" in gate.closing_objection(other)
+    assert (gate.closing_objection(own), gate.closing_objection(elsewhere)) == ("", "")
+    EmergencyRun.objects.update(state=EmergencyState.ESCALATED)
+    assert gate.closing_objection(other) == ""

@@ -183,8 +183,11 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
         notes += stricter(press)
     if press.kind is EmergencyKind.CANCEL_ALL:
         notes.append("Positions stay as they are, now without the orders that protected them; trading goes on.")
-    if not broker_selectors.session().running:
+    view = broker_selectors.session()
+    if not view.running:
         notes.append("The gateway does not run: nothing is cancelled yet. Start it, and cancel in TWS meanwhile.")
+    elif press.kind is EmergencyKind.CLOSE_ALL and not view.is_ready:
+        notes.append(f"The session is {view.state.label.lower()}: {view.reason} Closing orders wait until it is ready.")
     return Asked(run.pk, run, tuple(notes))
 
 
