@@ -77,21 +77,29 @@ def test_trading_is_stopped_by_keyboard_and_the_receipt_tells_of_it(platform: Pl
     fits(page, "desk-halted")
 
 
-def test_order_goes_from_the_ticket_to_its_fill(platform: Platform, page: Page) -> None:
+def find_instrument(page: Page, symbol: str) -> float:
+    """Up to the ticket; the ask."""
     page.goto("/admin/broker/order/add/")
-    page.get_by_label("Beginning of the symbol or name").fill("KO")
+    page.get_by_label("Beginning of the symbol or name").fill(symbol)
     page.get_by_role("button", name="Search").click()
-    page.get_by_role("link", name="KO", exact=True).click()
-    price = page.locator(".quote [data-part=price]")
-    expect(price).to_have_text(re.compile(r"^\d+\.?\d*$"), timeout=SLOW)
+    page.get_by_role("link", name=symbol, exact=True).first.click()
+    expect(page.locator(".quote [data-part=ask]")).to_have_text(re.compile(r"^\d+\.?\d*$"), timeout=SLOW)
     expect(page.locator(".quote [data-part=source]")).to_contain_text("price")
-    fits(page, "ticket")
-    ask = float(page.locator(".quote [data-part=ask]").inner_text())
-    page.get_by_label("Quantity").fill("7")
-    page.get_by_label("Limit price").fill(f"{ask * 1.01:.2f}")
+    return float(page.locator(".quote [data-part=ask]").inner_text())
+
+
+def fill_ticket(page: Page, *, quantity: str, limit: float, reason: str) -> None:
+    page.get_by_label("Quantity").fill(quantity)
+    page.get_by_label("Limit price").fill(f"{limit:.2f}")
     page.get_by_label("Also outside regular hours").check()
-    page.get_by_label("Why").fill("a test of the ticket")
+    page.get_by_label("Why").fill(reason)
     page.get_by_role("button", name="Check the order").click()
+
+
+def test_order_goes_from_the_ticket_to_its_fill(platform: Platform, page: Page) -> None:
+    ask = find_instrument(page, "KO")
+    fits(page, "ticket")
+    fill_ticket(page, quantity="7", limit=ask * 1.01, reason="a test of the ticket")
     verdict = page.locator(".verdict")
     expect(verdict).to_contain_text("Within all limits", timeout=SLOW)
     expect(verdict).to_contain_text("Initial margin")
@@ -108,6 +116,26 @@ def test_order_goes_from_the_ticket_to_its_fill(platform: Platform, page: Page) 
     fits(page, "order-filled")
     given = platform.query("SELECT count(*) FROM broker_order WHERE reason = 'a test of the ticket'")
     assert given == [(1,)]
+
+
+def test_working_order_is_changed_and_cancelled_on_its_page(platform: Platform, page: Page) -> None:
+    ask = find_instrument(page, "KO")
+    fill_ticket(page, quantity="5", limit=ask * 0.98, reason="a test of changes")
+    page.get_by_role("button", name="Submit the order").click(timeout=SLOW)
+    page.get_by_role("button", name="Approve").click(timeout=SLOW)
+    state = page.locator("#order-state")
+    expect(state).to_have_text("Working", timeout=SLOW)
+    lower = f"{ask * 0.975:.2f}"
+    page.get_by_label("Limit price").fill(lower)
+    page.get_by_role("button", name="Ask for the change").click()
+    expect(page.locator(".order-line")).to_contain_text(f"limit {float(lower):g}", timeout=SLOW)
+    expect(page.locator(".pending")).to_have_count(0, timeout=SLOW)
+    at_broker = [row for row in platform.control("orders")["orders"] if row["status"] in ("Submitted", "PreSubmitted")]
+    assert [float(row["limit_price"]) for row in at_broker] == [float(lower)], at_broker
+    page.get_by_label("Cancel (why, optional)").fill("enough")
+    page.get_by_role("button", name="Cancel the order").click()
+    expect(state).to_have_text("Cancelled", timeout=SLOW)
+    expect(page.get_by_role("region", name="Story")).to_contain_text("enough")
 
 
 def test_viewer_sees_the_state_and_nothing_to_press(platform: Platform, browser: Browser) -> None:
