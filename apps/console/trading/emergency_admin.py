@@ -16,11 +16,9 @@ from django.utils.safestring import SafeString
 from apps.broker.choices import EmergencyState
 from apps.broker.models import EmergencyRun
 from apps.console.trading import receipt_view
-from apps.console.trading.order_admin import read_uuid, replace_registration
+from apps.console.trading.order_admin import read_uuid
 from apps.risk.services.emergency_receipts import orders_of
 from tradeops.lib.admin import ReadOnlyAdmin
-
-replace_registration(EmergencyRun)
 
 
 @admin.register(EmergencyRun)

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -31,15 +31,6 @@ from tradeops.lib.admin import ReadOnlyAdmin
 from tradeops.lib.errors import TradeOpsError
 
 Act = Callable[[Order, User], tuple[str, int]]
-
-
-def replace_registration(model: type[Model]) -> None:
-    """The broker's own plain list gives way to the page on which people act."""
-    if admin.site.is_registered(model):
-        admin.site.unregister(model)
-
-
-replace_registration(Order)
 
 
 class StandingFilter(admin.SimpleListFilter):
