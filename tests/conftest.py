@@ -9,3 +9,33 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
     """Transactional tests clear the tables between them; nobody else may truncate the journal."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute("ALTER TABLE journal_event DISABLE TRIGGER journal_event_no_truncate")
+
+
+# Files that take longest. Run first, else one process works them off alone while the others have nothing left.
+SLOW_FIRST = (
+    "tests/jobs/test_worker.py",
+    "tests/processes/test_up.py",
+    "tests/processes/test_sentinel.py",
+    "tests/snapshots/test_snapshot_end_to_end.py",
+    "tests/broker/gateway/test_session.py",
+    "tests/test_admin_pages.py",
+    "tests/broker/gateway/test_position_prices.py",
+    "tests/strategies/test_end_to_end.py",
+    "tests/broker/simulator/test_state_changes.py",
+    "tests/console/test_websocket.py",
+    "tests/broker/gateway/test_orders_faults.py",
+    "tests/broker/simulator/test_state.py",
+    "tests/broker/gateway/test_requests.py",
+    "tests/console/test_database_outage.py",
+    "tests/broker/simulator/test_server_faults.py",
+    "tests/broker/gateway/test_orders_chaos.py",
+    "tests/operations/test_running_platform.py",
+    "tests/jobs/test_storm.py",
+    "tests/risk/test_emergency_platform.py",
+    "tests/quarter/test_quarter.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: place for place, name in enumerate(SLOW_FIRST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(SLOW_FIRST)))

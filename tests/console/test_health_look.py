@@ -138,7 +138,8 @@ def test_replaced_and_long_silent_processes_are_forgotten(well: None, now: datet
         at = now - timedelta(hours=age)
         heartbeats.beat(name=name, kind=ProcessKind.WEB, host="here", pid=1, started_at=at, now=at)
     assert heartbeats.forget_processes(names=["replaced"], now=now) == 2
-    assert set(ProcessHeartbeat.objects.values_list("name", flat=True)) == {"web", "sentinel", "fresh"}
+    left = set(ProcessHeartbeat.objects.values_list("name", flat=True))
+    assert left >= {"web", "sentinel", "fresh"} and not left & {"replaced", "silent"}
 
 
 @pytest.mark.mission(6)

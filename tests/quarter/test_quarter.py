@@ -43,6 +43,8 @@ START = datetime(2025, 11, 1, tzinfo=UTC) if WHOLE else datetime(2025, 12, 23, t
 END = datetime(2026, 2, 1, tzinfo=UTC) if WHOLE else datetime(2026, 1, 5, 12, tzinfo=UTC)
 ACCOUNT = "DU1234567"
 MONTHLY = "0 8 1 * *"
+# Shipped for every ten minutes and every hour: a quarter would hold fifteen thousand runs of them.
+ONCE_A_DAY = {"reconciliation": "0 6 * * *", "limits": "30 6 * * *"}
 
 
 @pytest.fixture
@@ -86,9 +88,10 @@ def life(simulator: SimulatorProcess, gateway: None, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(clock, "now", moving.now)
     JobSchedule.objects.all().delete()
     ensure_schedules(now=START)
-    monthly = JobSchedule.objects.get(job="monthly_signal")
-    monthly.cron = MONTHLY
-    update_schedule(schedule=monthly, now=START, actor="ann")
+    for job, cron in {"monthly_signal": MONTHLY, **ONCE_A_DAY}.items():
+        schedule = JobSchedule.objects.get(job=job)
+        schedule.cron = cron
+        update_schedule(schedule=schedule, now=START, actor="ann")
     return Life(simulator, moving, START, END, agenda())
 
 

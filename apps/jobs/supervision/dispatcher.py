@@ -26,19 +26,20 @@ class Dispatcher:
     """A thread that sleeps exactly until the next slot; NOTIFY `jobs_schedule` says that it may have changed."""
 
     def __init__(self) -> None:
-        self._bell = Bell()
         self._stopping = threading.Event()
         self._database_lost = False
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self) -> None:
+        self._bell = Bell()
         self._thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
+        if not self._thread.is_alive():
+            return
         self._bell.ring()
-        if self._thread.is_alive():
-            self._thread.join(2 * LOOK_SECONDS)
+        self._thread.join(2 * LOOK_SECONDS)
         if not self._thread.is_alive():
             self._bell.dispose()
 
