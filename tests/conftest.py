@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.db import connection
+
+
+def pytest_configure() -> None:
+    settings.PASSWORD_HASHERS = ["tests.hashing.QuickArgon2PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,9 @@
+"""Passwords of the tests are hashed as the product does it, at a price of microseconds; real processes can check them."""
+
+from __future__ import annotations
+
+from django.contrib.auth.hashers import Argon2PasswordHasher
+
+
+class QuickArgon2PasswordHasher(Argon2PasswordHasher):
+    time_cost, memory_cost, parallelism = 1, 8, 1
