@@ -1,4 +1,4 @@
-"""Passwords of the tests, hashed as the product does it but at a price of microseconds; real processes can check them."""
+"""Passwords of the tests, hashed as the product does it but in microseconds; real processes can check them."""
 
 from __future__ import annotations
 
