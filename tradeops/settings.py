@@ -65,7 +65,6 @@ WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
 PUBLIC_URL = env.text("PUBLIC_URL", f"http://{WEB_HOST}:{WEB_PORT}").rstrip("/")
 
 INSTALLED_APPS = [
-    "daphne",
     "tradeops.apps.TradeOpsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
