@@ -7,10 +7,13 @@ client gets a task, which then empties the queue.
 from __future__ import annotations
 
 import asyncio
+import logging
 import types
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -89,6 +92,8 @@ class Outbox:
                 return
 
     def _leave(self) -> None:
+        """Servers raise what they like when a client has gone; the log can tell whether it was that."""
+        logger.debug("a send failed", exc_info=True)
         if not self._closed:
             self._closed = True
             self._on_gone()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from apps.broker.exceptions import BrokerError
 from apps.broker.gateway import equity, request_rows
 from apps.broker.gateway.answers import Answers
 from apps.broker.gateway.request_rows import Claimed
+from apps.broker.gateway.rounds import keep_rounds
 from tradeops.lib import clock, crossing
 
 logger = logging.getLogger(__name__)
@@ -35,19 +35,8 @@ class Desk:
 
     async def run(self) -> None:
         """Cancel it to give up what is in hand."""
-        away = False
         try:
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-                self._wake.clear()
-                try:
-                    await self._round()
-                    away = False
-                except DatabaseError as error:
-                    if not away:
-                        logger.error("requests cannot be read: %s", str(error).strip())
-                    away = True
+            await keep_rounds(self._wake, self._round, seconds=POLL_SECONDS, complaint="requests cannot be read")
         finally:
             for task in self._in_hand.values():
                 task.cancel()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import DatabaseError, connection
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, NotFound
@@ -23,14 +20,12 @@ from apps.console.api.documents import ERRORS, answers
 from apps.console.api.serializers import ErrorSerializer, S
 from apps.console.api.unavailable import Unavailable
 from apps.console.selectors.bounded import bounded_read
+from apps.console.trading.driving import drive
 from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency
 from apps.risk.services.emergency import HALT, Asked
-from apps.risk.services.emergency_closing import carry_on
 from apps.risk.services.emergency_resume import RESUME, resume
 from apps.risk.services.emergency_view import document
-
-logger = logging.getLogger(__name__)
 
 CAME_BY = "api"
 
@@ -147,9 +142,7 @@ class CloseAllView(APIView):
 
     @extend_schema(request=CloseAllSerializer, responses=accepted(AskedSerializer))
     def post(self, request: Request) -> Response:
-        response = acknowledge(emergency.close_all, request, read(CloseAllSerializer, request))
-        drive(UUID(response.data["id"]))
-        return response
+        return acknowledge(emergency.close_all, request, read(CloseAllSerializer, request))
 
 
 class ResumeView(APIView):
@@ -196,18 +189,5 @@ def acknowledge(press: Any, request: Request, wanted: dict[str, Any]) -> Respons
         raise Refused(str(error)) from None
     if asked.run is None:
         raise Unavailable(" ".join(asked.notes))
+    drive(asked.run)
     return Response({**document(asked.run), "notes": list(asked.notes)}, status=status.HTTP_202_ACCEPTED)
-
-
-def drive(run_id: UUID) -> None:
-    """Beside the answer, for where no sentinel runs: whoever is second finds it taken."""
-    threading.Thread(target=_drive, args=[run_id], name=f"close-all {run_id}", daemon=True).start()
-
-
-def _drive(run_id: UUID) -> None:
-    try:
-        carry_on(run_id=run_id)
-    except (DatabaseError, OSError) as error:
-        logger.warning("close-all %s is left to the sentinel: %s", run_id, error)
-    finally:
-        connection.close()

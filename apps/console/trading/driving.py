@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def drive(run: EmergencyRun) -> None:
+    """Whoever is second finds the run taken."""
     if run.kind == EmergencyKind.CLOSE_ALL:
         threading.Thread(target=_drive, args=[run.pk], name=f"close-all {run.pk}", daemon=True).start()
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from apps.broker import ledger
 from apps.broker.choices import OrderState, Priority
@@ -17,6 +16,7 @@ from apps.broker.exceptions import NotConnectedError
 from apps.broker.gateway.link import Link
 from apps.broker.gateway.orders.escalation import escalate_once
 from apps.broker.gateway.orders.subject import Subject, subject_of
+from apps.broker.gateway.rounds import keep_rounds
 from apps.broker.models import Order
 from tradeops.lib import clock, crossing
 
@@ -52,14 +52,7 @@ class Cancels:
         self._wake.set()
 
     async def run(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), RETRY_SECONDS)
-            self._wake.clear()
-            try:
-                await self._round()
-            except DatabaseError as error:
-                logger.warning("cancels cannot be read: %s", str(error).strip())
+        await keep_rounds(self._wake, self._round, seconds=RETRY_SECONDS, complaint="cancels cannot be read")
 
     async def _round(self) -> None:
         wanted = [subject for subject in await crossing.in_database(read) if subject.id not in self._unsent]

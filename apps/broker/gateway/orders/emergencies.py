@@ -6,12 +6,9 @@ First the gate in memory closes, then the cancels leave, then comes the database
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from pathlib import Path
 from uuid import UUID
-
-from django.db import DatabaseError
 
 from apps.broker.choices import EmergencyKind, Scope, TradingPermission
 from apps.broker.gateway.orders import emergency_rows, flag
@@ -20,6 +17,7 @@ from apps.broker.gateway.orders.flag import Seen
 from apps.broker.gateway.orders.killing import Killer
 from apps.broker.gateway.orders.own_thread import OwnThread
 from apps.broker.gateway.orders.stops import Stop, Stops
+from apps.broker.gateway.rounds import keep_rounds
 from tradeops.lib import clock
 
 logger = logging.getLogger(__name__)
@@ -45,19 +43,10 @@ class Emergencies:
         self._wake.set()
 
     async def run(self) -> None:
-        away = False
         try:
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-                self._wake.clear()
-                try:
-                    await self._round()
-                    away = False
-                except DatabaseError as error:
-                    if not away:
-                        logger.error("emergency actions cannot be read or written: %s", str(error).strip())
-                    away = True
+            await keep_rounds(
+                self._wake, self._round, seconds=POLL_SECONDS, complaint="emergency actions cannot be read or written"
+            )
         finally:
             for task in self._tasks.values():
                 task.cancel()

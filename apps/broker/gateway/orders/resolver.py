@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
-
-from django.db import DatabaseError
 
 from apps.broker.gateway.orders import book, modifications, unresolved
 from apps.broker.gateway.orders.book import Book
 from apps.broker.gateway.orders.submitter import Submitter
+from apps.broker.gateway.rounds import keep_rounds
 from apps.broker.gateway.session_keeper import SessionKeeper
 from apps.broker.gateway.synchroniser import Look
 from tradeops.lib import crossing
@@ -39,14 +37,7 @@ class Resolver:
         self._wake.set()
 
     async def run(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-            self._wake.clear()
-            try:
-                await self._round()
-            except DatabaseError as error:
-                logger.warning("unresolved orders cannot be read: %s", str(error).strip())
+        await keep_rounds(self._wake, self._round, seconds=POLL_SECONDS, complaint="unresolved orders cannot be read")
 
     async def _round(self) -> None:
         look, self._look = self._look, None

@@ -23,6 +23,7 @@ from apps.broker.gateway.orders.claims import Claimed
 from apps.broker.gateway.orders.fence import Identity
 from apps.broker.gateway.orders.stops import Stops
 from apps.broker.gateway.pacing import Pacer
+from apps.broker.gateway.rounds import keep_rounds
 from apps.broker.gateway.session_keeper import SessionKeeper
 from apps.broker.services.orders import expire_orders
 from tradeops.lib import clock, crossing
@@ -72,19 +73,10 @@ class Submitter:
         self.wake()
 
     async def run(self) -> None:
-        away = False
         try:
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-                self._wake.clear()
-                try:
-                    await self.round()
-                    away = False
-                except DatabaseError as error:
-                    if not away:
-                        logger.error("orders cannot be read: nothing is sent: %s", str(error).strip())
-                    away = True
+            await keep_rounds(
+                self._wake, self.round, seconds=POLL_SECONDS, complaint="orders cannot be read: nothing is sent"
+            )
         finally:
             await self._put_back_at_the_end()
 

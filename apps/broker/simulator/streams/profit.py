@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN = 1.0
 
 
-class ProfitStream:
+class ProfitStream(ABC):
     def __init__(self, session: Session, request_id: int, account: str) -> None:
         self.request_id = request_id
         self.account = account
@@ -37,8 +38,8 @@ class ProfitStream:
         self._told = message
         return (message,)
 
-    def message(self) -> Message:
-        raise NotImplementedError
+    @abstractmethod
+    def message(self) -> Message: ...
 
 
 class PnlStream(ProfitStream):
