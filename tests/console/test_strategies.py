@@ -15,7 +15,7 @@ from apps.jobs.models import JobSchedule
 from apps.jobs.services import ensure_schedules
 from apps.strategies import services
 from apps.strategies.models import MomentumSignal, RebalanceAdvice
-from tests.strategies.builders import NOW, store_snapshot, store_worked_histories
+from tests.strategies.builders import NOW, store_advice, store_worked_histories
 
 pytestmark = pytest.mark.django_db
 
@@ -35,41 +35,7 @@ def signal() -> MomentumSignal:
 
 @pytest.fixture
 def advice(signal: MomentumSignal) -> RebalanceAdvice:
-    advice = RebalanceAdvice.objects.create(
-        created_at=NOW,
-        signal=signal,
-        snapshot=store_snapshot(),
-        snapshot_taken_at=NOW,
-        account="DU1",
-        currency="USD",
-        equity="100000.1234",
-        cash=50_000,
-        threshold=0.02,
-        buy_count=1,
-        sell_count=0,
-        buy_value=3_300,
-        sell_value=0,
-        net_cash_flow=-3_300,
-        warnings=["HOLD SXLE: no price."],
-    )
-    advice.trades.create(
-        position=1,
-        symbol="SXLK",
-        con_id=1,
-        line="GXLK",
-        action="BUY",
-        shares=33,
-        price=8000,
-        price_unit="GBX",
-        currency="GBP",
-        price_source="close",
-        value=3_300,
-        current_weight=0.3,
-        target_weight=1 / 3,
-        weight_diff=1 / 30,
-        reason="rank 1 is in the top 3",
-    )
-    return advice
+    return store_advice(signal, equity="100000.1234")
 
 
 @pytest.mark.parametrize("path", [SIGNAL, REBALANCE])

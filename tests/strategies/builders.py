@@ -11,7 +11,7 @@ from apps.broker.models import Account, Instrument
 from apps.snapshots.models import PortfolioSnapshot, SnapshotPosition
 from apps.strategies.domain.closes import Close
 from apps.strategies.domain.universe import SECTOR_FUNDS
-from apps.strategies.models import DailyBar, PriceSeries
+from apps.strategies.models import DailyBar, MomentumSignal, PriceSeries, RebalanceAdvice
 
 NOW = datetime(2026, 2, 15, 20, 0, tzinfo=UTC)  # a Sunday
 TODAY = NOW.date()
@@ -153,3 +153,42 @@ def hold(
         exchange_rate=None if rate is None else Decimal(rate),
         base_value=None if rate is None else value * Decimal(rate),
     )
+
+
+def store_advice(signal: MomentumSignal, *, equity: str = "100000", line: str = "GXLK") -> RebalanceAdvice:
+    """One fund to buy, one held for want of a price."""
+    advice = RebalanceAdvice.objects.create(
+        created_at=NOW,
+        signal=signal,
+        snapshot=store_snapshot(),
+        snapshot_taken_at=NOW,
+        account="DU1",
+        currency="USD",
+        equity=equity,
+        cash=50_000,
+        threshold=0.02,
+        buy_count=1,
+        sell_count=0,
+        buy_value=3_300,
+        sell_value=0,
+        net_cash_flow=-3_300,
+        warnings=["HOLD SXLE: no price."],
+    )
+    advice.trades.create(
+        position=1,
+        symbol="SXLK",
+        con_id=1,
+        line=line,
+        action="BUY",
+        shares=33,
+        price=8000,
+        price_unit="GBX",
+        currency="GBP",
+        price_source="close",
+        value=3_300,
+        current_weight=0.3,
+        target_weight=1 / 3,
+        weight_diff=1 / 30,
+        reason="rank 1 is in the top 3",
+    )
+    return advice

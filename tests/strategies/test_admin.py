@@ -13,7 +13,7 @@ from apps.journal import services as journal
 from apps.strategies import services
 from apps.strategies.domain.parameters import MomentumParameters
 from apps.strategies.models import MomentumSignal, ParametersRevision, PriceSeries, RebalanceAdvice
-from tests.strategies.builders import NOW, store_snapshot, store_worked_histories
+from tests.strategies.builders import NOW, store_advice, store_worked_histories
 
 pytestmark = pytest.mark.django_db
 
@@ -26,42 +26,7 @@ def signal() -> MomentumSignal:
 
 @pytest.fixture
 def advice(signal: MomentumSignal) -> RebalanceAdvice:
-    snapshot = store_snapshot()
-    found = RebalanceAdvice.objects.create(
-        created_at=NOW,
-        signal=signal,
-        snapshot=snapshot,
-        snapshot_taken_at=NOW,
-        account="DU1",
-        currency="USD",
-        equity=100_000,
-        cash=50_000,
-        threshold=0.02,
-        buy_count=1,
-        sell_count=0,
-        buy_value=3_300,
-        sell_value=0,
-        net_cash_flow=-3_300,
-        warnings=["HOLD SXLE: no price."],
-    )
-    found.trades.create(
-        position=1,
-        symbol="SXLK",
-        con_id=1,
-        line="SXLK",
-        action="BUY",
-        shares=33,
-        price=8000,
-        price_unit="GBX",
-        currency="GBP",
-        price_source="close",
-        value=3_300,
-        current_weight=0.3,
-        target_weight=1 / 3,
-        weight_diff=1 / 30,
-        reason="rank 1 is in the top 3",
-    )
-    return found
+    return store_advice(signal, line="SXLK")
 
 
 def page(client: Client, model: str, *args: Any) -> str:
