@@ -181,12 +181,14 @@ def desk() -> Iterator[Desk]:
 @pytest.fixture(scope="module")
 def one_worker(tmp_path_factory: Any, django_db_setup: None, django_db_blocker: Any) -> Iterator[Workers]:
     """One worker for all tests of a module that leave it as it was. Each looks at its own runs only."""
-    with django_db_blocker.unblock(), contextmanager(known_sample_jobs)():
-        running = Workers(tmp_path_factory.mktemp("worker"))
-        running.start()
-        yield running
-        running.let_slow_jobs_end()
-        running.stop()
+    with django_db_blocker.unblock():
+        with contextmanager(known_sample_jobs)():
+            running = Workers(tmp_path_factory.mktemp("worker"))
+            running.start()
+            yield running
+            running.let_slow_jobs_end()
+            running.stop()
+        # Only now: emptying the tables gives every job that is known its schedule again.
         call_command("flush", interactive=False, verbosity=0)
         connection.close()
 
