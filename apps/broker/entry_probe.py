@@ -37,6 +37,11 @@ def take_probe(order: Order) -> None:
         EntryProbe.objects.filter(order=None).update(order=order, taken_at=clock.now())
 
 
+def give_back(order: Order) -> None:
+    """It was not sent after all: the next entry may pass instead. Call it in the transaction that says so."""
+    EntryProbe.objects.filter(order=order).update(order=None, taken_at=None)
+
+
 def probe_was_lost(*, source: StopSource) -> bool:
     """Has an order taken it that was not sent?"""
     taken = EntryProbe.objects.filter(state__source=source, order__isnull=False)

@@ -24,7 +24,7 @@ def test_generated_requests_never_fail_the_server(web: WebProcess, token: str) -
     cases = st.one_of([operation.as_strategy(generation_mode=mode) for operation in operations for mode in both])
     statuses: list[int] = []
 
-    @settings(max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=500, database=None, suppress_health_check=list(HealthCheck))
     @given(case=cases)
     def check(case: schemathesis.Case) -> None:
         response = case.call(headers=headers, timeout=15)

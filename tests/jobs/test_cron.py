@@ -63,7 +63,7 @@ def test_quarter_hourly_schedule_follows_elapsed_time(day: str) -> None:
     minute=st.integers(0, 59),
     year=st.integers(2020, 2039),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_daily_schedule_runs_once_on_every_local_date_of_a_year(
     zone: ZoneInfo, hour: int, minute: int, year: int
 ) -> None:
@@ -79,7 +79,7 @@ def test_daily_schedule_runs_once_on_every_local_date_of_a_year(
     cron=st.sampled_from(["35 16 * * *", "30 1 * * *", "30 2 * * *", "*/20 * * * *", "15 1-3 * * *", "0 9 * * sun"]),
     seconds=st.integers(0, 366 * 24 * 3600),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_last_due_is_the_latest_before_the_next(zone: ZoneInfo, cron: str, seconds: int) -> None:
     moment = utc("2026-01-01 00:00") + timedelta(seconds=seconds)
     last = last_due(cron, zone, moment)

@@ -107,7 +107,7 @@ def test_day_is_told_by_the_exchange_and_not_by_the_clock_of_the_schedule() -> N
     minutes=st.sampled_from([None, None, 5, 720]),
     offset=st.integers(0, 3 * 366 * 24 * 60 * 60),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_last_is_the_latest_before_the_next(code: str, zone: str, line: str, minutes: int | None, offset: int) -> None:
     plan = Plan(line, zone, code, minutes if code else None)
     moment = START + timedelta(days=366, seconds=offset)
@@ -181,7 +181,7 @@ def test_nights_when_clocks_change_agree_with_looking_at_every_minute(zone: str,
     weekday=st.sampled_from(["*", "0", "1,3,5"]),
     day=st.integers(0, 5 * 365),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_any_two_days_agree_with_looking_at_every_minute(
     zone: str, minute: str, hour: str, weekday: str, day: int
 ) -> None:

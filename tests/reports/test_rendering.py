@@ -84,7 +84,7 @@ def test_fitted_cell_is_never_wider_than_its_column_by_more_than_the_ellipsis(te
     assert stringWidth(fitted(text, width, 7.2), "Helvetica", 7.2) <= max(width, stringWidth("…", "Helvetica", 7.2))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60),
     st.sampled_from(["money", "fraction"]),

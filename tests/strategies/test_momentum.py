@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.strategies.domain.closes import Close, month_ends, monthly_returns, twelve_one_momentum
@@ -180,7 +180,6 @@ def as_histories(table: dict[str, list[str]], factor: float = 1.0) -> dict[str, 
     }
 
 
-@settings(deadline=None)
 @given(TABLES, HELD, st.integers(1, 9), st.integers(1, 9), st.booleans(), st.booleans(), st.integers(-20, 20))
 def test_signal_agrees_with_a_slow_second_opinion(
     table: dict[str, list[str]],
@@ -212,7 +211,6 @@ def test_signal_agrees_with_a_slow_second_opinion(
         assert fund.momentum == pytest.approx(float(slow.momentum(table[fund.symbol])), abs=1e-11)
 
 
-@settings(deadline=None)
 @given(TABLES, HELD, st.randoms(use_true_random=False))
 def test_order_of_the_input_does_not_matter(table: dict[str, list[str]], held: set[str], chance: random.Random) -> None:
     histories = as_histories(table)
@@ -224,7 +222,6 @@ def test_order_of_the_input_does_not_matter(table: dict[str, list[str]], held: s
     assert momentum_signal(dict(shuffled), DEFAULTS, incumbents=held, today=TODAY) == straight
 
 
-@settings(deadline=None)
 @given(TABLES, HELD, st.integers(-10, 10), st.sampled_from(sorted(SECTORS)))
 def test_unit_of_the_prices_does_not_matter(
     table: dict[str, list[str]], held: set[str], power: int, symbol: str
@@ -239,7 +236,6 @@ def test_unit_of_the_prices_does_not_matter(
     assert other.weights == straight.weights
 
 
-@settings(deadline=None)
 @given(TABLES, HELD, st.floats(0.001, 1000))
 def test_momentum_in_pence_is_that_in_pounds(table: dict[str, list[str]], held: set[str], factor: float) -> None:
     straight = momentum_signal(as_histories(table), DEFAULTS, today=TODAY)
@@ -249,7 +245,6 @@ def test_momentum_in_pence_is_that_in_pounds(table: dict[str, list[str]], held: 
     )
 
 
-@settings(deadline=None)
 @given(TABLES, HELD)
 def test_selection_that_is_followed_stays_as_it_is(table: dict[str, list[str]], held: set[str]) -> None:
     """Whoever trades to the signal and asks again is told nothing new."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.strategies.choices import Action
@@ -125,7 +125,6 @@ MONEY = st.decimals("0.5", "5000", places=2)
 COUNT = st.integers(0, 3000)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(COUNT, MONEY, MONEY), min_size=1, max_size=3), st.decimals("0", "1", places=3))
 def test_advice_never_sells_more_than_is_held_nor_overshoots(
     lines: list[tuple[int, Decimal, Decimal]], target: Decimal
@@ -152,7 +151,6 @@ def test_advice_never_sells_more_than_is_held_nor_overshoots(
         assert not trades
 
 
-@settings(deadline=None)
 @given(COUNT, MONEY, st.decimals("0", "1", places=3), st.integers(1, 6))
 def test_shares_do_not_depend_on_the_currency_of_the_account(
     count: int, price: Decimal, target: Decimal, power: int

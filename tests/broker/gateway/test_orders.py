@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,20 +10,23 @@ from decimal import Decimal
 import psycopg
 import pytest
 
+from apps.broker import entry_probe
 from apps.broker import services as broker
-from apps.broker.choices import OrderState, OrderType
+from apps.broker.choices import OrderState, OrderType, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.domain.mode import LIVE_PORTS
 from apps.broker.domain.restart_window import RestartCalendar, RestartWindow
 from apps.broker.exceptions import FencedError
 from apps.broker.gateway.lock import KEY
+from apps.broker.gateway.orders import claims
 from apps.broker.gateway.orders.claims import claim
 from apps.broker.gateway.orders.fence import Identity
 from apps.broker.gateway.session_rows import next_epoch
-from apps.broker.models import Order
+from apps.broker.models import EntryProbe, Order
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.ordering import at_broker, give, placements, state, wait_state
 from tests.broker.gateway.running import ACCOUNT, running
 from tests.broker.ledger.builders import make_account, make_order
+from tradeops.lib import clock
 from tradeops.lib.listen import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,6 +75,30 @@ def test_claim_of_a_fenced_or_refused_gateway_takes_nothing(changes: dict[str, o
         assert Order.objects.get().state == OrderState.APPROVED
         assert len(claim(good, lambda subject: "")) == 1
     assert Order.objects.get().state == OrderState.SUBMITTING
+
+
+@pytest.mark.mission(149)
+@pytest.mark.parametrize("withdraw", [claims.put_back, claims.deny])
+def test_probe_of_an_order_that_was_not_sent_is_offered_to_the_next(withdraw: Callable[..., None]) -> None:
+    broker.set_trading_state(
+        scope=Scope.EVERYTHING,
+        permission=TradingPermission.HALTED,
+        source=StopSource.BREAKER,
+        reason="order placements failed",
+        actor="breaker",
+        ending=StopEnding.RECOVERY,
+    )
+    entry_probe.offer_probe(source=StopSource.BREAKER, now=clock.now())
+    make_order_ready()
+    with psycopg.connect(conninfo(), autocommit=True) as holder:
+        holder.execute("SELECT pg_advisory_lock(%s)", [KEY])
+        identity = Identity(next_epoch(), holder.info.backend_pid, 1, ACCOUNT, True, 7497, (ACCOUNT,), LIVE_PORTS)
+        [[first]] = claim(identity, lambda subject: "")
+        withdraw([first.subject.id], "the session was not ready any more")
+        assert EntryProbe.objects.get().order is None
+        make_order_ready()
+        [[second]] = claim(identity, lambda subject: "")
+    assert EntryProbe.objects.get().order_id == second.subject.id
 
 
 def make_order_ready() -> None:

@@ -258,7 +258,5 @@ def _one(rows: list[T], pick: int) -> T:
 def test_ledger_survives_any_sequence() -> None:
     run_state_machine_as_test(
         LedgerMachine,
-        settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=EXAMPLES, stateful_step_count=20, suppress_health_check=list(HealthCheck)),
     )

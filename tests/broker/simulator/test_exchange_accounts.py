@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.broker.simulator.exchange import AccountValue
@@ -346,7 +346,7 @@ def _act(floor: Floor, order_id: int, action: tuple[str, str, int, str, str]) ->
         floor.exchange.end_day()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(ACTIONS)
 def test_books_balance_whatever_is_traded(actions: list[tuple[str, str, int, str, str]]) -> None:
     """Cash is what executions and commissions moved; cash and positions are the net liquidation."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.broker.simulator.exchange import Condition, Leg, OrderRequest
@@ -96,7 +96,7 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
     return order
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(requests(), min_size=1, max_size=20), st.sampled_from([None, 7]))
 def test_nonsense_is_refused_and_the_rest_goes_on(sent: list[dict[str, Any]], chunk: int | None) -> None:
     floor = Floor()

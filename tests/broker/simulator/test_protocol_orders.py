@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import ib_async
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ib_async.util import UNSET_DOUBLE
 
@@ -284,7 +284,7 @@ def test_malformed_place_order_raises_nothing_but_request_error() -> None:
     assert codes == {320, 321}
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(st.lists(st.one_of(st.text(max_size=8), st.integers().map(str), st.floats().map(str)), max_size=160))
 def test_random_place_order_raises_nothing_but_request_error(fields: list[str]) -> None:
     with pytest.raises(RequestError):

@@ -145,6 +145,7 @@ def put_back(ids: Collection[UUID], reason: str) -> None:
             times_sent=max(0, order.times_sent - 1),
             submitted_at=None,
         )
+        entry_probe.give_back(order)
         if cancelled:
             message = "cancelled before it was sent"
             ledger.move(order.pk, before=[S.APPROVED], after=S.CANCELLED, message=message, actor=ACTOR)
@@ -157,6 +158,7 @@ def deny(ids: Collection[UUID], reason: str) -> None:
         order = ledger.move(pk, before=[S.SUBMITTING], after=S.DENIED, message=reason, actor=ACTOR)
         if order is not None:
             Order.objects.filter(pk=pk).update(times_sent=F("times_sent") - 1)
+            entry_probe.give_back(order)
 
 
 @transaction.atomic
