@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -17,9 +16,10 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
-    """Transactional tests clear the tables between them; nobody else may truncate the journal."""
-    with django_db_blocker.unblock(), connection.cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute("ALTER TABLE journal_event DISABLE TRIGGER journal_event_no_truncate")
+    from tests import emptying
+
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        emptying.prepare()
 
 
 # Files that take longest. Run first, else one process works them off alone while the others have nothing left.

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import psutil
 import pytest
-from django.core.management import call_command
 from django.db import connection
 from django_q.signing import SignedPackage
 
@@ -22,6 +21,7 @@ from apps.jobs.queue import PERFORM, Entry
 from apps.jobs.supervision.channels import Bell
 from apps.jobs.supervision.pusher import Pusher
 from apps.jobs.supervision.seats import Seats
+from tests import emptying
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
@@ -188,8 +188,8 @@ def one_worker(tmp_path_factory: Any, django_db_setup: None, django_db_blocker: 
             yield running
             running.let_slow_jobs_end()
             running.stop()
-        # Only now: emptying the tables gives every job that is known its schedule again.
-        call_command("flush", interactive=False, verbosity=0)
+        # Only now: every job that is known is given its schedule again.
+        emptying.empty()
         connection.close()
 
 
