@@ -10,6 +10,8 @@ TradeOpsError
     ├── TurnDroppedError      it waited behind cancels that could not wait; ask again
     ├── FencedError           this gateway may not send: another has taken over, or the mode guard refuses
     ├── SecondGatewayError    another gateway runs against this database
+    ├── CashFlowError         a deposit or withdrawal that cannot be counted
+    ├── SettlementError       what an option paid cannot be booked like this
     ├── UnlockError           a person must mend the request to unlock or lock live trading
     └── OrderError            the ledger refuses what was asked of an order
         ├── IdempotencyConflict   the key already stands for another intent
@@ -62,6 +64,14 @@ class SecondGatewayError(BrokerError):
 
 
 class UnlockError(BrokerError):
+    pass
+
+
+class CashFlowError(BrokerError):
+    pass
+
+
+class SettlementError(BrokerError):
     pass
 
 

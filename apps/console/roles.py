@@ -26,6 +26,7 @@ TRADERS_MAY = (PROPOSE_ORDER, CANCEL_ORDER)
 RISK_MAY = (
     *(APPROVE_ORDER, HALT_TRADING, RESUME_TRADING, "risk.change_limits", "risk.approve_limits"),
     *("risk.reset_breaker", "risk.run_reconciliation", "risk.book_correction"),
+    *("broker.add_cashflow", "broker.delete_cashflow"),
 )
 
 # What every role may look at: everything of the platform's own, never accounts of people or tokens.

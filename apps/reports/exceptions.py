@@ -3,7 +3,6 @@ ReportsError
   InvalidPeriod     not a week or month, or one that has not begun
   UnknownAccount    which account is meant cannot be told
   NoSnapshots       nothing to measure: take a snapshot first
-  InvalidCashFlow   a deposit or withdrawal that cannot be counted
   RenderingFailed   the PDF could not be made
   DamagedReport     the stored file is not the one that was stored
 """
@@ -24,10 +23,6 @@ class UnknownAccount(ReportsError):
 
 
 class NoSnapshots(ReportsError):
-    pass
-
-
-class InvalidCashFlow(ReportsError):
     pass
 
 

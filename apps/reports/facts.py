@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from apps.broker import selectors as broker
-from apps.broker.models import Account
+from apps.broker.models import Account, CashFlow
 from apps.broker.selectors import SessionView
 from apps.reports.choices import ReportKind
 from apps.reports.domain.periods import Period
-from apps.reports.models import CashFlow, Commentary
+from apps.reports.models import Commentary
 from apps.reports.selectors import equity, holdings
 from apps.reports.selectors.executions import ExecutionRow, execution_rows
 from apps.reports.selectors.holdings import Contributors, Portfolio
 from apps.reports.selectors.performance import Measured, measured_between
 from apps.reports.selectors.reliability import JobReliability, job_reliability
-from apps.reports.selectors.trades import TradeHistory, day_bounds, trade_history
+from apps.reports.selectors.trades import day_bounds
 from apps.strategies import selectors as strategies
 from apps.strategies.models import MomentumSignal, RebalanceAdvice
 
@@ -52,9 +52,8 @@ class Facts:
 
 def gather(*, account: Account, period: Period, now: datetime) -> Facts:
     """Of the part of the period that is over at `now`."""
-    trades = trade_history(account=account, rates=equity.exchange_rates(account=account))
     start = equity.baseline_date(account=account, first=period.first)
-    measured = measured_between(account=account, first=period.first, last=period.last, trades=trades, start=start)
+    measured = measured_between(account=account, first=period.first, last=period.last, start=start)
     session = broker.session(now=now)
     until = min(now, day_bounds(period.first, period.last)[1])
     return Facts(
@@ -66,7 +65,7 @@ def gather(*, account: Account, period: Period, now: datetime) -> Facts:
         measured=measured,
         look_back=equity.equity_history(account=account, first=period.last - LOOK_BACK[period.kind], last=period.last),
         portfolio=_portfolio(account, period, measured),
-        contributors=_contributors(account, measured, trades),
+        contributors=_contributors(account, measured),
         executions=execution_rows(account=account, first=period.first, last=period.last),
         payments=list(equity.cash_flows(account=account, first=period.first, last=period.last)),
         jobs=job_reliability(first=period.first, last=period.last),
@@ -90,13 +89,13 @@ def _portfolio(account: Account, period: Period, measured: Measured) -> Portfoli
     return holdings.portfolio_of(snapshot) if snapshot else None
 
 
-def _contributors(account: Account, measured: Measured, trades: TradeHistory) -> Contributors | None:
+def _contributors(account: Account, measured: Measured) -> Contributors | None:
     of = measured.performance
     if of is None or of.start_date == of.end_date:
         return None
     start = holdings.snapshot_on(account=account, day=of.start_date)
     end = holdings.snapshot_on(account=account, day=of.end_date)
-    return holdings.contributors(start=start, end=end, trades=trades) if start and end else None
+    return holdings.contributors(start=start, end=end) if start and end else None
 
 
 def _commentary(account: Account, period: Period) -> str:

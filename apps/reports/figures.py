@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from apps.reports.domain.equity import drawdowns
@@ -44,7 +45,7 @@ def as_document(measured: Measured, of: Performance) -> dict[str, Any]:
             "total_trades": of.trades.total,
             "win_rate": of.trades.win_rate,
             "profit_factor": finite(of.trades.profit_factor),
-            "net": float(of.trades.net),
+            "net": None if of.trades.net is None else float(of.trades.net),
         },
         "rolling_sharpe_30d": [{"date": day.isoformat(), "value": value} for day, value in of.rolling_sharpe],
         "remarks": measured.remarks,
@@ -85,7 +86,7 @@ def as_rows(measured: Measured, of: Performance) -> list[tuple[str, str, str]]:
         ("Trades", "Round trips closed", str(of.trades.total)),
         ("", "Win rate", percent(of.trades.win_rate, 1)),
         ("", "Profit factor", number(of.trades.profit_factor)),
-        ("", "Net of round trips, realised", f"{money(of.trades.net, signed=True)} {currency}"),
+        ("", "Net of round trips, realised", amount(of.trades.net, currency)),
     ]
 
 
@@ -111,10 +112,13 @@ def tiles(measured: Measured, of: Performance) -> list[dict[str, str]]:
             f"Sortino {number(of.sortino_ratio)}" if enough else FEW,
         ),
         tile("Win rate", percent(of.trades.win_rate, 1), counted(of.trades.total, "round trip") + " closed"),
-        tile(
-            "Profit factor", number(of.trades.profit_factor), f"{money(of.trades.net, signed=True)} {currency} realised"
-        ),
+        tile("Profit factor", number(of.trades.profit_factor), f"{amount(of.trades.net, currency)} realised"),
     ]
+
+
+def amount(value: Decimal | None, currency: str) -> str:
+    """What is not known is said, not shown as 0."""
+    return "unknown" if value is None else f"{money(value, signed=True)} {currency}"
 
 
 FEW = "needs two daily returns"

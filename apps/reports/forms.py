@@ -7,13 +7,9 @@ from typing import Any
 from django import forms
 
 from apps.broker.models import Account
-from apps.reports import services
 from apps.reports.choices import ReportKind
 from apps.reports.domain import periods
-from apps.reports.exceptions import InvalidCashFlow, InvalidPeriod
-from apps.reports.models import CashFlow
-from apps.reports.selectors.accounts import currency_of
-from tradeops.lib import clock
+from apps.reports.exceptions import InvalidPeriod
 
 DATE = forms.DateInput(attrs={"type": "date"})
 
@@ -51,33 +47,4 @@ class PerformanceForm(forms.Form):
         first, last = cleaned.get("first"), cleaned.get("last")
         if first and last and first > last:
             self.add_error("last", "This lies before the first date.")
-        return cleaned
-
-
-class CashFlowForm(forms.ModelForm):  # type: ignore[type-arg] # not subscriptable
-    class Meta:
-        model = CashFlow
-        fields = ("account", "date", "amount", "currency", "note")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "currency" in self.fields:
-            self.fields["currency"].required = False
-            self.fields["currency"].help_text += " Left empty, it is filled in."
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        if {"account", "date", "amount"} <= set(cleaned):
-            account = cleaned["account"]
-            cleaned["currency"] = (cleaned.get("currency") or currency_of(account)).upper()
-            try:
-                services.check_cash_flow(
-                    account=account,
-                    date=cleaned["date"],
-                    amount=cleaned["amount"],
-                    currency=cleaned["currency"],
-                    now=clock.now(),
-                )
-            except InvalidCashFlow as error:
-                self.add_error(None, str(error))
         return cleaned

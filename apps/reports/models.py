@@ -1,4 +1,4 @@
-"""What was told, and what people add to it: reports, payments into and out of accounts, commentaries."""
+"""What was told, and what people add to it: reports and commentaries."""
 
 from __future__ import annotations
 
@@ -9,27 +9,6 @@ from django.utils import timezone
 from apps.broker.models import Account
 from apps.reports.choices import ReportKind
 from apps.snapshots.models import PortfolioSnapshot
-
-
-class CashFlow(models.Model):
-    """A payment into (positive) or out of (negative) an account, in its base currency; no gain and no loss."""
-
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="cash_flows")
-    date = models.DateField(help_text="UTC; the first snapshot date whose equity includes the payment.")
-    amount = models.DecimalField(
-        max_digits=20, decimal_places=2, help_text="Positive: paid in. Negative: paid out. What it was worth that day."
-    )
-    currency = models.CharField(max_length=3, help_text="The account's base currency.")
-    note = models.CharField(max_length=200, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    created_by = models.CharField(max_length=150)
-
-    class Meta:
-        ordering = ["-date", "-id"]
-        constraints = [models.CheckConstraint(condition=~models.Q(amount=0), name="reports_payment_is_not_nothing")]
-
-    def __str__(self) -> str:
-        return f"{self.account} {self.date}: {self.amount:+,.2f} {self.currency}"
 
 
 class Commentary(models.Model):

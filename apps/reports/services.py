@@ -1,10 +1,9 @@
-"""Making reports, booking payments."""
+"""Making reports, writing commentaries."""
 
 from __future__ import annotations
 
 import hashlib
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -13,16 +12,13 @@ from django.urls import reverse
 
 from apps.broker.models import Account
 from apps.journal import services as journal
-from apps.journal.choices import Level
 from apps.reports import facts, press
 from apps.reports.document.layout import lay_out
 from apps.reports.domain.periods import Period
-from apps.reports.exceptions import InvalidCashFlow, InvalidPeriod
-from apps.reports.models import CashFlow, Commentary, Report
-from apps.reports.selectors.accounts import currency_of
+from apps.reports.exceptions import InvalidPeriod
+from apps.reports.models import Commentary, Report
 
 STEP = "Report"
-PAYMENT = "Payment"
 SCOPE = "reports"
 
 
@@ -88,32 +84,6 @@ def _announce(report: Report, period: Period) -> None:
 
 
 @transaction.atomic
-def book_cash_flow(
-    *, account: Account, date: date, amount: Decimal, currency: str, note: str, now: datetime, actor: str
-) -> CashFlow:
-    """Record a payment, so that it counts neither as gain nor as loss. Raises InvalidCashFlow."""
-    check_cash_flow(account=account, date=date, amount=amount, currency=currency, now=now)
-    flow = CashFlow.objects.create(
-        account=account,
-        date=date,
-        amount=amount,
-        currency=currency.upper(),
-        note=note.strip(),
-        created_at=now,
-        created_by=actor,
-    )
-    journal.record(step=PAYMENT, message=f"booked: {flow}", level=Level.WARN, scope=SCOPE, actor=actor)
-    return flow
-
-
-@transaction.atomic
-def remove_cash_flow(*, flow: CashFlow, actor: str) -> None:
-    """Take a wrongly booked payment out; the journal keeps that it was there."""
-    journal.record(step=PAYMENT, message=f"removed: {flow}", level=Level.WARN, scope=SCOPE, actor=actor)
-    flow.delete()
-
-
-@transaction.atomic
 def write_commentary(*, account: Account, month: str, text: str, now: datetime, actor: str) -> Commentary:
     """The newest counts; what was written before stays."""
     written = Commentary.objects.create(
@@ -121,18 +91,3 @@ def write_commentary(*, account: Account, month: str, text: str, now: datetime, 
     )
     journal.record(step="Commentary", message=f"written for {written}", scope=SCOPE, actor=actor)
     return written
-
-
-def check_cash_flow(*, account: Account, date: date, amount: Decimal, currency: str, now: datetime) -> None:
-    """Raises InvalidCashFlow naming what to write instead."""
-    base = currency_of(account)
-    if not base:
-        raise InvalidCashFlow(
-            f"The broker has not stated the currency of {account} yet: book it when the gateway has run."
-        )
-    if currency.upper() != base:
-        raise InvalidCashFlow(f"{account} is kept in {base}: book what the payment was worth in {base}.")
-    if not amount:
-        raise InvalidCashFlow("Say how much: positive for a deposit, negative for a withdrawal.")
-    if date > now.date():
-        raise InvalidCashFlow(f"{date} lies ahead: book the payment once the account shows it.")

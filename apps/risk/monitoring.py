@@ -46,9 +46,14 @@ def read_exposure(account: Account, now: datetime) -> Known[Decimal] | Unknown:
 
 
 def read_loss_streaks(account: Account) -> dict[str, int]:
-    """Losing trades in a row up to the last one that ended, by strategy."""
-    rows = Trade.objects.filter(account=account, closed_at__isnull=False).order_by("-closed_at", "-id")
-    return _streaks((strategy, net < 0) for strategy, net in rows.values_list("strategy", "net_pnl")[:LOOKED_AT])
+    """Losing trades in a row up to the last one that ended, by strategy.
+
+    A trade whose result is not known neither ends a row nor lengthens it.
+    """
+    rows = Trade.objects.filter(account=account, closed_at__isnull=False, net_pnl__isnull=False)
+    rows = rows.order_by("-closed_at", "-id")
+    found = rows.values_list("strategy", "net_pnl")[:LOOKED_AT]
+    return _streaks((strategy, net < 0) for strategy, net in found if net is not None)
 
 
 def read_reject_streaks(account: Account) -> dict[str, int]:

@@ -12,15 +12,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from apps.broker.models import AccountValue, ExternalOrder, Order, Trade
+from apps.broker.models import AccountValue, CashFlow, ExternalOrder, Order, Trade
 from tests.broker import builders
 from tests.broker.ledger.builders import make_order
 
 pytestmark = pytest.mark.django_db
 
-# People give orders on the page of orders.
+# People give orders on the page of orders, and book payments.
 MODELS = sorted(
-    (model for model in site._registry if model._meta.app_label == "broker" and model is not Order),
+    (model for model in site._registry if model._meta.app_label == "broker" and model not in (Order, CashFlow)),
     key=lambda model: model.__name__,
 )
 

@@ -9,7 +9,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from apps.broker.models import Account, BrokerOrder, Commission, Execution, GatewaySession, Instrument, Position
+from apps.broker.choices import HoldingChangeKind
+from apps.broker.models import (
+    Account,
+    BrokerOrder,
+    Commission,
+    ExchangeRate,
+    Execution,
+    GatewaySession,
+    Instrument,
+    Position,
+)
+from apps.broker.services import trades
 from apps.jobs.models import JobRun
 from apps.snapshots.models import PortfolioSnapshot, SnapshotPosition
 
@@ -70,13 +81,17 @@ def execution(
     commission: str | None = "1",
     commission_currency: str = "",
     perm_id: int = 0,
-    **fields: Any,
+    corrects: Execution | None = None,
 ) -> Execution:
     number = Execution.objects.count() + 1
+    key = corrects.exec_key if corrects else f"0000e0d5.{number:08}.01"
+    if corrects:
+        Execution.objects.filter(exec_key=key).update(is_current=False)
     row = Execution.objects.create(
-        exec_id=f"0000e0d5.{number:08}.01.01",
-        exec_key=f"0000e0d5.{number:08}.01",
-        perm_id=perm_id or 1000 + number,
+        exec_id=f"{key}.{2 if corrects else 1:02}",
+        exec_key=key,
+        revision=2 if corrects else 1,
+        perm_id=corrects.perm_id if corrects else perm_id or 1000 + number,
         order_id=number,
         client_id=1,
         account=of,
@@ -86,12 +101,16 @@ def execution(
         price=Decimal(price),
         executed_at=when,
         as_of=when,
-        **fields,
     )
     if commission is not None:
         currency = commission_currency or what.currency
         Commission.objects.create(execution=row, amount=Decimal(commission), currency=currency, as_of=when)
+    trades.derive_trades(account_id=of.pk, instrument_id=what.pk)
     return row
+
+
+def rate(of: Account, currency: str, value: str, when: datetime) -> ExchangeRate:
+    return ExchangeRate.objects.create(account=of, currency=currency, at=when, rate=Decimal(value))
 
 
 def order(of: Account, what: Instrument, perm_id: int, order_type: str = "LMT", **fields: Any) -> BrokerOrder:
@@ -103,7 +122,7 @@ def order(of: Account, what: Instrument, perm_id: int, order_type: str = "LMT", 
 
 
 def mirror_holds(of: Account, quantities: dict[Instrument, str], *, as_of: datetime = NOW) -> None:
-    """The gateway has synchronised, and this is what the broker holds."""
+    """The gateway has synchronised, this is what the broker holds, and the ledger has been compared with it."""
     GatewaySession.objects.update_or_create(
         id=GatewaySession.ONLY,
         defaults={
@@ -120,6 +139,22 @@ def mirror_holds(of: Account, quantities: dict[Instrument, str], *, as_of: datet
         Position.objects.create(
             account=of, instrument=what, quantity=Decimal(quantity), average_cost=Decimal(1), as_of=as_of
         )
+    for pk in set(Execution.objects.filter(account=of).values_list("instrument", flat=True)):
+        compare(of, Instrument.objects.get(pk=pk), {each.pk: held for each, held in quantities.items()}.get(pk, "0"))
+
+
+def compare(of: Account, what: Instrument, held: str) -> None:
+    """What is held less what was executed was held before."""
+    rows = Execution.objects.filter(account=of, instrument=what, is_current=True).order_by("executed_at")
+    traded = sum((row.quantity if row.side == "BUY" else -row.quantity for row in rows), Decimal(0))
+    trades.book_holding_change(
+        account=of,
+        instrument=what,
+        kind=HoldingChangeKind.OPENING,
+        quantity=Decimal(held) - traded,
+        at=rows[0].executed_at - timedelta(microseconds=1),
+        reason="what is held less what was executed since",
+    )
 
 
 def run(job: str, state: str, begun: datetime, *, seconds: float = 2, attempt: int = 1, error: str = "") -> JobRun:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -64,10 +64,15 @@ def test_deposit_and_withdrawal_are_no_return() -> None:
 
 
 def test_payments_go_to_the_first_point_that_can_show_them() -> None:
-    days = [(MONDAY, Decimal(100)), (MONDAY + timedelta(days=3), Decimal(150))]
-    flows = [(MONDAY, Decimal(7)), (MONDAY + timedelta(days=1), Decimal(20)), (MONDAY + timedelta(days=3), Decimal(30))]
-    late = [(MONDAY + timedelta(days=4), Decimal(1000))]
-    assert [point.flow for point in equity.with_flows(days, flows + late)] == [0, 50]
+    first = datetime.combine(MONDAY, time(16, 35), UTC)
+    last = first + timedelta(days=3)
+    taken = [
+        equity.Valued(first.date(), first, Decimal(100)),
+        equity.Valued(last.date(), last, Decimal(150)),
+    ]
+    moment = timedelta(seconds=1)
+    flows = [(first, Decimal(7)), (first + moment, Decimal(20)), (last, Decimal(30)), (last + moment, Decimal(1000))]
+    assert [point.flow for point in equity.with_flows(taken, flows)] == [0, 50]
 
 
 @given(EQUITIES, st.lists(st.decimals(-5000, 5000, places=2), min_size=120, max_size=120))

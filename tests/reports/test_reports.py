@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from apps.broker import services as broker
 from apps.broker.models import Account
 from apps.journal.models import Event
 from apps.reports import services
@@ -48,9 +49,9 @@ def week_of_trading() -> Account:
     build.execution(desk, down, "BUY", "20", "41", at - timedelta(days=9), perm_id=2, commission="1")
     build.execution(desk, down, "SELL", "20", "38.5", at + timedelta(hours=1), perm_id=3, commission="1")
     build.mirror_holds(desk, {up: "60", down: "0"})
-    services.book_cash_flow(
+    broker.book_cash_flow(
         account=desk,
-        date=MONDAY + timedelta(days=2),
+        arrived_at=build.at(MONDAY + timedelta(days=2), 12),
         amount=Decimal(100),
         currency="USD",
         note="Top-up",

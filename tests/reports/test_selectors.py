@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from apps.broker.models import Account, AccountValue
+from apps.broker import services as broker
+from apps.broker.choices import HoldingChangeKind
+from apps.broker.exceptions import CashFlowError
+from apps.broker.models import Account, CashFlow
+from apps.broker.services import trades
 from apps.jobs.models import JobRun
-from apps.reports import services
-from apps.reports.exceptions import InvalidCashFlow, NoSnapshots, UnknownAccount
-from apps.reports.models import CashFlow
+from apps.reports.exceptions import NoSnapshots, UnknownAccount
+from apps.reports.figures import as_document, as_rows
 from apps.reports.selectors import equity
 from apps.reports.selectors.accounts import find_account
 from apps.reports.selectors.executions import asset_classes, execution_rows, slippage_of
@@ -20,7 +23,7 @@ from apps.reports.selectors.holdings import best, contributors, portfolio_of, sn
 from apps.reports.selectors.names import name_of
 from apps.reports.selectors.performance import performance_of
 from apps.reports.selectors.reliability import job_reliability
-from apps.reports.selectors.trades import trade_history
+from apps.reports.selectors.trades import Realised, realised_between
 from apps.snapshots.models import PortfolioSnapshot
 from tests.reports import builders as build
 
@@ -31,13 +34,19 @@ NOON = datetime(2026, 1, 6, 12, 0, tzinfo=UTC)
 
 
 def book(of: Account, day: date, amount: str) -> CashFlow:
-    return services.book_cash_flow(
-        account=of, date=day, amount=Decimal(amount), currency="USD", note="", now=build.NOW, actor="ann"
+    return broker.book_cash_flow(
+        account=of,
+        arrived_at=build.at(day, 12),
+        amount=Decimal(amount),
+        currency="USD",
+        note="",
+        now=build.NOW,
+        actor="ann",
     )
 
 
-def history(of: Account) -> Any:
-    return trade_history(account=of, rates=equity.exchange_rates(account=of))
+def realised(of: Account, last: date = date(2026, 1, 7)) -> Realised:
+    return realised_between(account=of, first=MONDAY, last=last)
 
 
 @pytest.mark.mission(28)
@@ -49,6 +58,24 @@ def test_performance_takes_booked_payments_out() -> None:
     _, performance = performance_of(account=desk)
     assert performance.total_return == pytest.approx(0.155)
     assert performance.profit == 20
+
+
+@pytest.mark.mission(28)
+def test_payment_counts_from_the_first_snapshot_that_had_it_however_late_in_the_day() -> None:
+    """Paid in at 20:00 UTC, after the snapshot of that day: it is in the next one."""
+    desk = build.account()
+    build.snapshots(desk, MONDAY, ["100", "100", "150"])
+    broker.book_cash_flow(
+        account=desk,
+        arrived_at=build.at(MONDAY + timedelta(days=1), 20),
+        amount=Decimal(50),
+        currency="USD",
+        note="",
+        now=build.NOW,
+        actor="ann",
+    )
+    _, performance = performance_of(account=desk)
+    assert (performance.total_return, performance.profit) == (0, 0)
 
 
 def test_performance_of_dates_begins_at_their_first_snapshot() -> None:
@@ -77,8 +104,8 @@ def test_replaced_revision_of_an_execution_does_not_count() -> None:
     desk, what = build.account(), build.instrument()
     build.snapshots(desk, MONDAY, ["100", "110"])
     build.execution(desk, what, "BUY", "10", "100", NOON)
-    build.execution(desk, what, "SELL", "10", "900", NOON + timedelta(hours=1), is_current=False)
-    build.execution(desk, what, "SELL", "10", "101", NOON + timedelta(hours=1))
+    wrong = build.execution(desk, what, "SELL", "10", "900", NOON + timedelta(hours=1))
+    build.execution(desk, what, "SELL", "10", "101", NOON + timedelta(hours=1), corrects=wrong)
     build.mirror_holds(desk, {what: "0"})
     _, performance = performance_of(account=desk)
     assert (performance.trades.total, performance.trades.net) == (1, 8)
@@ -92,40 +119,38 @@ def test_multiplier_and_pence_are_money() -> None:
         build.execution(desk, what, "BUY", "10", price, NOON, commission="0")
         build.execution(desk, what, "SELL", "10", str(int(price) + 1), NOON + timedelta(hours=1), commission="0")
     build.mirror_holds(desk, {option: "0", pence: "0"})
-    assert sorted(trip.net for trip in history(desk).matching.trips) == [Decimal("0.1"), 1000]
+    assert sorted(trip.net or 0 for trip in realised(desk).trips) == [Decimal("0.1"), 1000]
 
 
 def test_holding_from_before_the_mirror_is_remarked_not_guessed() -> None:
     desk, what = build.account(), build.instrument()
     build.execution(desk, what, "SELL", "10", "50", NOON)
     build.mirror_holds(desk, {what: "30"})
-    trades = history(desk)
-    assert trades.matching.trips == []
-    assert trades.remarks_between(MONDAY, date(2026, 1, 6)) == [
-        "Closed against holdings of unknown cost, so in no round trip: 10 SXLK."
-    ]
-    assert trades.remarks_between(MONDAY, MONDAY) == [], "that was on Tuesday"
+    found = realised(desk)
+    assert found.trips == []
+    assert found.remarks == ["Closed against holdings of unknown cost, so in no round trip: 10 SXLK."]
+    assert realised(desk, MONDAY).remarks == [], "that was on Tuesday"
 
 
 def test_unknown_holdings_are_remarked() -> None:
     desk, what = build.account(), build.instrument()
     build.execution(desk, what, "BUY", "10", "50", NOON)
-    assert "assume that nothing was held before" in history(desk).remarks_between(MONDAY, date(2026, 1, 6))[0]
+    build.execution(desk, what, "SELL", "10", "51", NOON + timedelta(hours=1))
+    assert "Round trips of SXLK assume that nothing was held before" in realised(desk).remarks[0]
 
 
 def test_commission_that_is_not_reported_yet_is_remarked() -> None:
     desk, what = build.account(), build.instrument()
     build.execution(desk, what, "BUY", "10", "50", NOON, commission=None)
     build.mirror_holds(desk, {what: "10"})
-    assert "commission of 1 execution is not known yet" in history(desk).remarks_between(MONDAY, date(2026, 1, 6))[0]
+    assert "commission of 1 execution is not known yet" in realised(desk).remarks[0]
 
 
 def test_foreign_results_and_commissions_are_converted() -> None:
     """Bought and sold in GBP at 1.25: 100 GBP gross, 5 USD of fees twice = 8 GBP: net 92 GBP = 115 USD."""
     desk, what = build.account(), build.instrument("VOD", currency="GBP")
     build.snapshots(desk, MONDAY, ["1000", "1100"])
-    AccountValue.objects.create(account=desk, tag="ExchangeRate", currency="GBP", value="1.25", as_of=build.NOW)
-    AccountValue.objects.create(account=desk, tag="ExchangeRate", currency="EUR", value="n/a", as_of=build.NOW)
+    build.rate(desk, "GBP", "1.25", NOON)
     build.execution(desk, what, "BUY", "10", "10", NOON, commission="5", commission_currency="USD")
     build.execution(
         desk, what, "SELL", "10", "20", NOON + timedelta(hours=1), commission="5", commission_currency="USD"
@@ -135,15 +160,51 @@ def test_foreign_results_and_commissions_are_converted() -> None:
     assert performance.trades.net == 115
 
 
-def test_result_without_an_exchange_rate_is_left_out_and_remarked() -> None:
+def test_result_without_an_exchange_rate_is_won_but_its_amount_is_unknown_not_zero() -> None:
     desk, what = build.account(), build.instrument("VOD", currency="GBP")
     build.snapshots(desk, MONDAY, ["1000", "1100"])
     build.execution(desk, what, "BUY", "10", "10", NOON)
     build.execution(desk, what, "SELL", "10", "20", NOON + timedelta(hours=1))
     build.mirror_holds(desk, {what: "0"})
     measured, performance = performance_of(account=desk)
-    assert performance.trades.total == 0
-    assert measured.remarks == ["Left out, for want of an exchange rate: 1 round trip in GBP."]
+    of = performance.trades
+    assert (of.total, of.wins, of.win_rate) == (1, 1, 1.0)
+    assert (of.net, of.gross_profit, of.gross_loss, of.profit_factor) == (None, None, None, None)
+    assert measured.remarks == ["No sum can be stated, for want of an exchange rate: 1 round trip in GBP."]
+    assert as_document(measured, performance)["trades"]["net"] is None
+    assert ("", "Net of round trips, realised", "unknown") in as_rows(measured, performance)
+
+
+def test_result_of_an_option_whose_settlement_is_not_known_is_neither_won_nor_lost() -> None:
+    desk, what = build.account(), build.instrument()
+    option = build.instrument("SPX 260106C5000", 2, sec_type="OPT", multiplier=Decimal(100))
+    start, end = build.snapshots(desk, MONDAY, ["1000", "1100"])
+    build.holding(start, option, "1", "2")
+    for name in (what, option):
+        build.execution(desk, name, "BUY", "1", "2", build.at(MONDAY, 10))
+    build.execution(desk, what, "SELL", "1", "5", NOON)
+    build.mirror_holds(desk, {what: "0", option: "1"})
+    trades.book_holding_change(
+        account=desk, instrument=option, kind=HoldingChangeKind.EXPIRY, quantity=Decimal(-1), at=NOON, reason="gone"
+    )
+    measured, performance = performance_of(account=desk)
+    of = performance.trades
+    assert (of.total, of.undecided, of.wins, of.win_rate, of.net) == (2, 1, 1, 1.0, None)
+    assert [trip.net for trip in measured.trips if trip.name == name_of(option)] == [None]
+    assert "neither won nor lost, and no sum can be stated: 1 round trip in SPX 260106C5000." in measured.remarks[0]
+    assert name_of(option) in contributors(start=start, end=end).unknown
+
+
+def test_order_that_closes_over_days_is_one_round_trip_of_each_period() -> None:
+    desk, what = build.account(), build.instrument()
+    build.execution(desk, what, "BUY", "10", "100", build.at(MONDAY, 15), perm_id=1, commission="0")
+    for day, quantity in ((1, "3"), (2, "7")):
+        build.execution(
+            desk, what, "SELL", quantity, "110", NOON + timedelta(days=day - 1, hours=5), perm_id=2, commission="0"
+        )
+    build.mirror_holds(desk, {what: "0"})
+    assert [(trip.quantity, trip.net) for trip in realised(desk).trips] == [(10, 100)]
+    assert [(trip.quantity, trip.net) for trip in realised(desk, date(2026, 1, 6)).trips] == [(3, 30)]
 
 
 def test_bonds_and_combinations_make_no_round_trips() -> None:
@@ -152,7 +213,8 @@ def test_bonds_and_combinations_make_no_round_trips() -> None:
         what = build.instrument(f"X{number}", number, sec_type=sec_type)
         build.execution(desk, what, "BUY", "10", "10", NOON)
         build.execution(desk, what, "SELL", "10", "20", NOON + timedelta(hours=1))
-    assert history(desk).fills == []
+    build.mirror_holds(desk, {})
+    assert realised(desk).trips == [] and realised(desk).remarks == []
 
 
 def test_equity_in_another_currency_is_measured_apart() -> None:
@@ -203,7 +265,7 @@ def test_winners_and_losers_add_up_what_is_held_and_what_was_sold() -> None:
     build.holding(end, up, "10", "104")
     build.holding(end, odd, "5", "10")
     build.execution(desk, down, "SELL", "10", "47", NOON)
-    found = contributors(start=start, end=end, trades=history(desk))
+    found = contributors(start=start, end=end)
     assert [(row.name, row.pnl) for row in best(found.known, 3)] == [("SXLK", 40)]
     assert [(row.name, row.pnl) for row in worst(found.known, 3)] == [("SXLE", -31)]
     assert found.unknown == ["SXLB"]
@@ -309,18 +371,18 @@ def test_performance_takes_as_many_queries_for_three_trades_as_for_one(django_as
     [
         ({"currency": "EUR"}, "kept in USD: book what the payment was worth in USD"),
         ({"amount": Decimal(0)}, "positive for a deposit"),
-        ({"date": date(2026, 2, 2)}, "lies ahead"),
+        ({"arrived_at": datetime(2026, 2, 2, tzinfo=UTC)}, "lies ahead"),
     ],
 )
 def test_payment_that_cannot_be_counted_is_refused(fields: dict[str, Any], remedy: str) -> None:
-    values = {"date": MONDAY, "amount": Decimal(5), "currency": "USD", **fields}
-    with pytest.raises(InvalidCashFlow, match=remedy):
-        services.book_cash_flow(account=build.account(), note="", now=build.NOW, actor="ann", **values)
+    values = {"arrived_at": NOON, "amount": Decimal(5), "currency": "USD", **fields}
+    with pytest.raises(CashFlowError, match=remedy):
+        broker.book_cash_flow(account=build.account(), note="", now=build.NOW, actor="ann", **values)
     assert not CashFlow.objects.exists()
 
 
 def test_payment_waits_until_the_account_has_a_currency() -> None:
-    with pytest.raises(InvalidCashFlow, match="has not stated the currency"):
+    with pytest.raises(CashFlowError, match="has not stated the currency"):
         book(build.account(currency=""), MONDAY, "5")
 
 

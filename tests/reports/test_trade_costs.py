@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.broker.choices import Side
-from apps.reports.domain.attribution import Held, contributions
+from apps.reports.domain.attribution import Held, Moved, contributions
 from apps.reports.domain.axis import ticks
 from apps.reports.domain.rates import ExchangeRates
-from apps.reports.domain.round_trips import Fill
 from apps.reports.domain.slippage import intended_price, slippage_bps, slippage_figures
 
 PRICES = st.decimals("0.01", "9999", places=2)
@@ -78,14 +77,16 @@ def test_rate_of_nothing_is_not_known() -> None:
 def test_contributions_worked_by_hand() -> None:
     """1: held 10, 1,000 to 1,150, 2 bought at 55 (fee 1): +39. 2: all 5 sold at 21 after 100: +5 less fee 1."""
     at = datetime(2026, 1, 7, tzinfo=UTC)
-    fills = [
-        Fill(1, at, "a", Decimal(2), Decimal(55), Decimal(1)),
-        Fill(2, at, "b", Decimal(-5), Decimal(21), Decimal(1)),
+    moves = [
+        Moved(1, at, Decimal(2), Decimal(55), Decimal(1)),
+        Moved(2, at, Decimal(-5), Decimal(21), Decimal(1)),
+        Moved(4, at, Decimal(-1), None),
     ]
     start = {1: Held(Decimal(10), Decimal(1000)), 2: Held(Decimal(5), Decimal(100)), 3: Held(Decimal(1), Decimal(9))}
+    start[4] = Held(Decimal(1), Decimal(7))
     end = {1: Held(Decimal(12), Decimal(1150)), 3: Held(Decimal(2), Decimal(18))}
-    found = {row.instrument: (row.quantity, row.pnl) for row in contributions(start, end, fills)}
-    assert found == {1: (12, 39), 2: (0, 4), 3: (2, None)}
+    found = {row.instrument: (row.quantity, row.pnl) for row in contributions(start, end, moves)}
+    assert found == {1: (12, 39), 2: (0, 4), 3: (2, None), 4: (0, None)}
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from apps.broker.models import Closing, ExternalOrder, HoldingChange, Trade, TradingState
+from apps.broker.models import Closing, ExternalOrder, HoldingChange, Trade, TradingState, UnmatchedClosing
 from tradeops.lib.admin import ReadOnlyAdmin, ReadOnlyInline
 
 
@@ -105,6 +105,18 @@ class HoldingChangeAdmin(ReadOnlyAdmin):
     list_filter = ["kind", "account"]
     list_select_related = ["account", "instrument"]
     search_fields = ["instrument__symbol", "reason"]
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+
+@admin.register(UnmatchedClosing)
+class UnmatchedClosingAdmin(ReadOnlyAdmin):
+    """What no trade's result can tell of, for want of a cost."""
+
+    list_display = ["at", "account", "instrument", "quantity"]
+    list_filter = ["account"]
+    list_select_related = ["account", "instrument"]
+    search_fields = ["instrument__symbol"]
     date_hierarchy = "at"
     show_full_result_count = False
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 NOTHING = Decimal(0)
@@ -19,7 +20,8 @@ TRADING_ZONE = ZoneInfo("America/New_York")
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """`quantity` is positive bought, negative sold; `price` None: unknown, as of what was held before the mirror began.
+    """`quantity` is positive bought, negative sold; `price` None: unknown, as of what was held before the mirror began,
+    or of an expiry whose settlement nobody has stated yet.
 
     `order` groups the fills of an order; `commission` is in the instrument's currency, positive when paid, and
     `commission_known` False while it is counted as 0 for want of the broker's report.
@@ -37,7 +39,7 @@ class Fill:
 @dataclass(slots=True)
 class Closing:
     """What one order took back of what another had opened, on one day in New York. Money in the instrument's currency;
-    `commission` is the share of both sides, by quantity."""
+    `commission` is the share of both sides, by quantity. `exit_value` None: it ended at a price that is not known."""
 
     entry_order: str
     exit_order: str
@@ -46,24 +48,26 @@ class Closing:
     closed_at: datetime
     quantity: Decimal = NOTHING
     entry_value: Decimal = NOTHING
-    exit_value: Decimal = NOTHING
+    exit_value: Decimal | None = NOTHING
     commission: Decimal = NOTHING
     commission_known: bool = True
 
     @property
-    def gross(self) -> Decimal:
-        """exit - entry when long, entry - exit when short."""
+    def gross(self) -> Decimal | None:
+        """exit - entry when long, entry - exit when short; None while the exit is not known."""
+        if self.exit_value is None:
+            return None
         change = self.exit_value - self.entry_value
         return change if self.is_long else -change
 
     @property
-    def net(self) -> Decimal:
-        return self.gross - self.commission
+    def net(self) -> Decimal | None:
+        return None if self.gross is None else self.gross - self.commission
 
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """Closed against a holding, or at a price, that nobody knows: it is in no trade's result."""
+    """Closed against a holding whose cost nobody knows: it is in no trade's result."""
 
     at: datetime
     quantity: Decimal
@@ -71,7 +75,10 @@ class Unmatched:
 
 @dataclass(slots=True)
 class RoundTrip:
-    """From nothing held to nothing held. Open while `closed_at` is None: then the results are of the closed part."""
+    """From nothing held to nothing held. Open while `closed_at` is None: then the results are of the closed part.
+
+    Results are None when a part of it ended at a price that is not known: unknown is not zero.
+    """
 
     is_long: bool
     opened_at: datetime
@@ -91,27 +98,38 @@ class RoundTrip:
 
     @property
     def exit_price(self) -> Decimal | None:
-        return self.exit_points / closed if (closed := sum_of(self, "quantity")) else None
+        if self.gross is None:
+            return None
+        return self.exit_points / closed if (closed := total(self.values("quantity"))) else None
 
     @property
-    def gross(self) -> Decimal:
-        return sum_of(self, "gross")
+    def gross(self) -> Decimal | None:
+        return total_if_known(self.values("gross"))
 
     @property
     def commission(self) -> Decimal:
-        return sum_of(self, "commission")
+        return total(self.values("commission"))
 
     @property
-    def net(self) -> Decimal:
-        return sum_of(self, "net")
+    def net(self) -> Decimal | None:
+        return total_if_known(self.values("net"))
+
+    def values(self, name: str) -> list[Any]:
+        return [getattr(closing, name) for closing in self.closings.values()]
 
     @property
     def last_closing_at(self) -> datetime | None:
         return max((closing.closed_at for closing in self.closings.values()), default=None)
 
 
-def sum_of(trip: RoundTrip, name: str) -> Decimal:
-    return sum((getattr(closing, name) for closing in trip.closings.values()), NOTHING)
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, NOTHING)
+
+
+def total_if_known(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """None as soon as one of them is."""
+    known = list(amounts)
+    return None if None in known else total(amount for amount in known if amount is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,17 +200,19 @@ class _Book:
         quantity = min(abs(lot.left), abs(rest.left))
         commission = lot.give(quantity) + rest.give(quantity)
         entry, closing, trip = lot.fill, rest.fill, self._trip
-        if entry.price is None or closing.price is None or trip is None:
+        if entry.price is None or trip is None:
             self.unmatched.append(Unmatched(closing.at, quantity))
-        else:
-            found = _closing(trip, entry, closing)
-            found.quantity += quantity
-            found.entry_value += quantity * entry.price * self._worth
+            return
+        found = _closing(trip, entry, closing)
+        found.quantity += quantity
+        found.entry_value += quantity * entry.price * self._worth
+        found.commission += commission
+        if closing.price is None:
+            found.exit_value = None
+        elif found.exit_value is not None:
             found.exit_value += quantity * closing.price * self._worth
-            found.commission += commission
             trip.exit_points += quantity * closing.price
-        if entry.price is not None and trip is not None:
-            self._reduce(trip, closing, quantity)
+        self._reduce(trip, closing, quantity)
 
     def _reduce(self, trip: RoundTrip, closing: Fill, quantity: Decimal) -> None:
         trip.open_quantity -= quantity

@@ -1,4 +1,8 @@
-"""What executions do not tell of: what was held before the mirror began, and options that expired or were assigned."""
+"""What executions do not tell of: what was held before the mirror began, and options that expired or were assigned.
+
+An option on shares that went without them has ended worthless. Every other one was settled in cash, at a price that
+executions do not tell: its result is unknown until the broker or a person states it (`settlements.py`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.db.models import Case, Exists, F, Max, Min, OuterRef, Sum, When
 
 from apps.broker.choices import HoldingChangeKind, Side, TradeDirection
+from apps.broker.domain.settlement import becomes_shares
+from apps.broker.following.settlements import price_settlements
 from apps.broker.gateway.changes import Snapshot
+from apps.broker.gateway.rows import OPTIONS
 from apps.broker.models import Account, Execution, HoldingChange, Instrument, Position, Trade
 from apps.broker.services import trades
 
@@ -23,7 +30,6 @@ EXCHANGE_ZONE = ZoneInfo("America/New_York")
 # The broker tells of positions and executions apart: compared is what has rested this long.
 QUIET = timedelta(seconds=10)
 CLOSING_TIME = time(16)
-OPTIONS = ("OPT", "FOP")
 NOTHING = Decimal(0)
 
 
@@ -61,6 +67,7 @@ def _settle(snapshot: Snapshot) -> None:
     ).select_related("account", "instrument")
     for trade in open_options.order_by("pk"):
         _settle_option(snapshot, trade)
+    price_settlements(accounts, snapshot.as_of)
 
 
 def _without_opening(accounts: list[Account]) -> Iterable[tuple[Account, Instrument]]:
@@ -81,8 +88,12 @@ def _without_opening(accounts: list[Account]) -> Iterable[tuple[Account, Instrum
 
 
 def _underlying(option: Instrument) -> Instrument | None:
-    same = Instrument.objects.filter(symbol=option.symbol, currency=option.currency, sec_type="STK")
-    return same.order_by("pk").first()
+    """The shares that it may become; None where there are none, or they were never seen."""
+    if option.under_sec_type and not becomes_shares(option.under_sec_type):
+        return None
+    shares = Instrument.objects.filter(sec_type="STK")
+    named = shares.filter(con_id=option.under_con_id).first() if option.under_con_id else None
+    return named or shares.filter(symbol=option.symbol, currency=option.currency).order_by("pk").first()
 
 
 def _write_opening(snapshot: Snapshot, account: Account, instrument: Instrument) -> None:
@@ -111,10 +122,11 @@ def _settle_option(snapshot: Snapshot, trade: Trade) -> None:
     shares = _underlying(option)
     delivered = quantity * option.multiplier * (1 if option.right == "C" else -1)
     if shares is not None and _came_unexplained(snapshot, account, shares, delivered):
-        _book(snapshot, trade, -quantity, HoldingChangeKind.ASSIGNMENT)
+        _book(snapshot, trade, -quantity, HoldingChangeKind.ASSIGNMENT, NOTHING)
         _book_delivery(snapshot, account, option, shares, delivered)
     elif _has_expired(option, snapshot.as_of):
-        _book(snapshot, trade, -quantity, HoldingChangeKind.EXPIRY)
+        price = NOTHING if becomes_shares(option.under_sec_type) else None
+        _book(snapshot, trade, -quantity, HoldingChangeKind.EXPIRY, price)
 
 
 def _gone_for_long(snapshot: Snapshot, account: Account, option: Instrument) -> bool:
@@ -132,7 +144,7 @@ def _came_unexplained(snapshot: Snapshot, account: Account, shares: Instrument, 
     return surplus * wanted > 0 and abs(surplus) >= abs(wanted)
 
 
-def _book(snapshot: Snapshot, trade: Trade, quantity: Decimal, kind: HoldingChangeKind) -> None:
+def _book(snapshot: Snapshot, trade: Trade, quantity: Decimal, kind: HoldingChangeKind, price: Decimal | None) -> None:
     option, last_at = trade.instrument, _traded(trade.account, trade.instrument).last_at
     at = _ended_at(option, snapshot.as_of)
     trades.book_holding_change(
@@ -141,7 +153,7 @@ def _book(snapshot: Snapshot, trade: Trade, quantity: Decimal, kind: HoldingChan
         kind=kind,
         quantity=quantity,
         at=max(at, last_at) if last_at else at,
-        price=NOTHING,
+        price=price,
         reason=f"{option} left the account without an execution",
     )
 

@@ -120,10 +120,11 @@ class Contracts:
         }
         for con_id in await crossing.in_database(instrument_rows.without_details, list(self._without_details)):
             found = await self._details(Contract(conId=con_id), Priority.HISTORY)
-            if not found:
+            row = translate.detailed_instrument(found[0], clock.now()) if found else None
+            if row is None or not row.is_complete:
                 self._without_details[con_id] = now
+            if row is None:
                 continue
-            row = translate.detailed_instrument(found[0], clock.now())
             self.learn(row)
             self._writer.changes.instruments[con_id] = row
             self._writer.on_change(False)

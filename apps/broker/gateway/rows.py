@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from apps.broker.choices import Side
 
+OPTIONS = ("OPT", "FOP")
+
 
 @dataclass(frozen=True, slots=True)
 class InstrumentRow:
@@ -30,10 +32,17 @@ class InstrumentRow:
     price_magnifier: int = 1
     long_name: str = ""
     time_zone: str = ""
+    under_con_id: int | None = None
+    under_sec_type: str = ""
 
     @property
     def detailed(self) -> bool:
         return self.min_tick is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Is there nothing more that details could tell? Of an option they name the underlying."""
+        return self.detailed and (self.sec_type not in OPTIONS or bool(self.under_sec_type))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ def detailed_instrument(details: ContractDetails, now: datetime) -> InstrumentRo
         price_magnifier=max(1, parsing.integer(details.priceMagnifier)),
         long_name=parsing.text(details.longName, 255),
         time_zone=parsing.text(details.timeZoneId, 64),
+        under_con_id=parsing.integer(details.underConId) or None,
+        under_sec_type=parsing.text(details.underSecType, 8),
     )
 
 

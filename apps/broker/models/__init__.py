@@ -3,16 +3,18 @@ from apps.broker.models.instrument import Instrument
 from apps.broker.models.ledger import ExternalOrder, Order, OrderEvent
 from apps.broker.models.numbering import OrderNumbering
 from apps.broker.models.order import BrokerOrder, Commission, Execution
+from apps.broker.models.payment import CashFlow
 from apps.broker.models.request import Request
 from apps.broker.models.session import GatewaySession, LiveUnlock
 from apps.broker.models.stops import EmergencyRun, EntryProbe, TradingState
-from apps.broker.models.trade import Closing, ExchangeRate, HoldingChange, Trade
+from apps.broker.models.trade import Closing, ExchangeRate, HoldingChange, Trade, UnmatchedClosing
 
 __all__ = [
     "Account",
     "AccountPnl",
     "AccountValue",
     "BrokerOrder",
+    "CashFlow",
     "Closing",
     "Commission",
     "EmergencyRun",
@@ -32,4 +34,5 @@ __all__ = [
     "Request",
     "Trade",
     "TradingState",
+    "UnmatchedClosing",
 ]

@@ -18,6 +18,10 @@ class Instrument(models.Model):
     strike = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     right = models.CharField(max_length=1, blank=True, choices=[("C", "Call"), ("P", "Put")])
     multiplier = models.DecimalField(max_digits=18, decimal_places=6, default=1)
+    under_con_id = models.BigIntegerField(null=True, blank=True)
+    under_sec_type = models.CharField(
+        max_length=8, blank=True, help_text="Of options: STK is delivered, IND settled in cash; empty: not known."
+    )
     min_tick = models.DecimalField(max_digits=18, decimal_places=10, null=True, blank=True)
     price_magnifier = models.PositiveIntegerField(default=1, help_text="100 where prices are quoted in pence.")
     long_name = models.CharField(max_length=255, blank=True)

@@ -13,7 +13,8 @@ class Trade(models.Model):
 
     Prices per unit as quoted; money in the instrument's `currency`, times its multiplier, pence already turned into
     the currency. `net_pnl` is after commissions; `net_pnl_base` in the account's currency at `exchange_rate`, None
-    where the rate is unknown. Open while `closed_at` is None: then the P&L is of the part that was closed.
+    where the rate is unknown. Open while `closed_at` is None: then the P&L is of the part that was closed. Results are
+    None while a part of it ended at a price that nobody has stated: an option that was settled in cash, a correction.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="trades")
@@ -27,9 +28,9 @@ class Trade(models.Model):
     open_quantity = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     entry_price = models.DecimalField(max_digits=20, decimal_places=8)
     exit_price = models.DecimalField(max_digits=20, decimal_places=8, null=True, blank=True)
-    gross_pnl = models.DecimalField(max_digits=20, decimal_places=4, default=0)
+    gross_pnl = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
     commissions = models.DecimalField(max_digits=20, decimal_places=4, default=0)
-    net_pnl = models.DecimalField(max_digits=20, decimal_places=4, default=0)
+    net_pnl = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True, help_text="Empty: not known.")
     currency = models.CharField(max_length=3)
     commissions_known = models.BooleanField(default=True, help_text="False while a commission report is missing.")
     net_pnl_base = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
@@ -59,7 +60,8 @@ class Trade(models.Model):
 class Closing(models.Model):
     """What one order took back of what another had opened, on one day in New York: the round trips of reports.
 
-    Written with its trade and as derived as that. Money in the trade's currency; `net_base` as `Trade.net_pnl_base`.
+    Written with its trade and as derived as that. Money in the trade's currency; `net_base` as `Trade.net_pnl_base`;
+    `exit_value` and `net` are None while the price at which it ended is not known.
     """
 
     trade = models.ForeignKey(Trade, on_delete=models.CASCADE, related_name="closings")
@@ -69,9 +71,15 @@ class Closing(models.Model):
     closed_at = models.DateTimeField(db_index=True)
     quantity = models.DecimalField(max_digits=20, decimal_places=6)
     entry_value = models.DecimalField(max_digits=24, decimal_places=8)
-    exit_value = models.DecimalField(max_digits=24, decimal_places=8)
+    exit_value = models.DecimalField(max_digits=24, decimal_places=8, null=True, blank=True)
     commission = models.DecimalField(max_digits=20, decimal_places=8)
-    net = models.DecimalField(max_digits=24, decimal_places=8, help_text="After the commissions of both sides.")
+    net = models.DecimalField(
+        max_digits=24,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text="After the commissions of both sides; empty: not known.",
+    )
     commissions_known = models.BooleanField(default=True)
     exchange_rate = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     net_base = models.DecimalField(max_digits=24, decimal_places=8, null=True, blank=True)
@@ -80,7 +88,24 @@ class Closing(models.Model):
         ordering = ["-closed_at", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.quantity.normalize():f} closed at {self.closed_at:%Y-%m-%d %H:%M:%S}: {self.net:.2f}"
+        net = "result not known" if self.net is None else f"{self.net:.2f}"
+        return f"{self.quantity.normalize():f} closed at {self.closed_at:%Y-%m-%d %H:%M:%S}: {net}"
+
+
+class UnmatchedClosing(models.Model):
+    """What was closed against a holding of unknown cost: derived as trades are, and in no trade's result."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="unmatched_closings")
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="unmatched_closings")
+    at = models.DateTimeField()
+    quantity = models.DecimalField(max_digits=20, decimal_places=6)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["account", "at"], name="broker_unmatched_closed")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity.normalize():f} {self.instrument} closed at {self.at:%Y-%m-%d %H:%M:%S}, cost not known"
 
 
 class HoldingChange(models.Model):

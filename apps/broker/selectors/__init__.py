@@ -20,8 +20,15 @@ from apps.broker.selectors.mirror import (
     session,
 )
 from apps.broker.selectors.orders import external_activity, open_ledger_orders, order_with_events
+from apps.broker.selectors.payments import cash_flows
 from apps.broker.selectors.story import order_story
-from apps.broker.selectors.trades import closings_between, open_trades, realised_today, trades_closed_between
+from apps.broker.selectors.trades import (
+    closings_between,
+    open_trades,
+    realised_today,
+    trades_closed_between,
+    unmatched_between,
+)
 
 __all__ = [
     "COMING_BACK",
@@ -32,6 +39,7 @@ __all__ = [
     "SessionView",
     "account_value",
     "active_unlock",
+    "cash_flows",
     "closings_between",
     "configured_mode",
     "default_account",
@@ -49,4 +57,5 @@ __all__ = [
     "realised_today",
     "session",
     "trades_closed_between",
+    "unmatched_between",
 ]

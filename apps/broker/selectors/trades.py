@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from apps.broker.models import Account, Closing, Trade
+from apps.broker.models import Account, Closing, Trade, UnmatchedClosing
 from apps.broker.selectors.mirror import EXCHANGE_ZONE, session
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
@@ -33,10 +33,16 @@ def closings_between(start: datetime, end: datetime, *, account: str) -> QuerySe
     return rows.select_related("trade__instrument").order_by("closed_at", "id")
 
 
+def unmatched_between(start: datetime, end: datetime, *, account: str) -> QuerySet[UnmatchedClosing]:
+    """What was closed in the period against holdings of unknown cost, the oldest first."""
+    rows = UnmatchedClosing.objects.filter(account__code=account, at__gte=start, at__lt=end)
+    return rows.select_related("instrument").order_by("at", "id")
+
+
 def realised_today(account: str, *, now: datetime | None = None) -> Known[Decimal] | Unknown:
     """Net of the commissions of both sides, in the account's currency, since midnight in New York.
 
-    Unknown before the first synchronisation, and while a commission or an exchange rate is missing.
+    Unknown before the first synchronisation, and while a price, a commission or an exchange rate is missing.
     """
     view, row = session(now=now), Account.objects.filter(code=account).first()
     if row is None:
@@ -48,8 +54,11 @@ def realised_today(account: str, *, now: datetime | None = None) -> Known[Decima
     found = rows.aggregate(
         total=Sum("net_base"),
         without_rate=Count("id", filter=Q(net_base=None)),
+        unsettled=Count("id", filter=Q(net=None)),
         unpaid=Count("id", filter=Q(commissions_known=False)),
     )
+    if found["unsettled"]:
+        return Unknown(f"{found['unsettled']} closings of today ended at a price that nobody has stated yet")
     if found["without_rate"]:
         return Unknown(f"{found['without_rate']} closings of today have no exchange rate to {row.base_currency or '?'}")
     if found["unpaid"]:

@@ -11,6 +11,7 @@ from apps.broker.services.orders import (
     request_cancel,
     request_modification,
 )
+from apps.broker.services.payments import book_cash_flow, check_cash_flow, remove_cash_flow
 from apps.broker.services.trading_states import release_trading_state, set_trading_state
 from apps.broker.services.unlocks import revoke_live, unlock_live
 
@@ -18,11 +19,14 @@ __all__ = [
     "Terms",
     "approve_order",
     "ask",
+    "book_cash_flow",
+    "check_cash_flow",
     "deny_order",
     "expire_orders",
     "find_instrument",
     "propose_order",
     "release_trading_state",
+    "remove_cash_flow",
     "request_cancel",
     "request_modification",
     "revoke_live",

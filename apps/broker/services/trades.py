@@ -10,9 +10,18 @@ from decimal import Decimal
 from django.db import connection, transaction
 
 from apps.broker.choices import HoldingChangeKind, TradeDirection
-from apps.broker.domain.trades import RoundTrip, pair
+from apps.broker.domain.trades import Pairing, RoundTrip, pair
 from apps.broker.fills import UNTRADED_TYPES, Fills, read_fills
-from apps.broker.models import Account, Closing, Execution, HoldingChange, Instrument, Order, Trade
+from apps.broker.models import (
+    Account,
+    Closing,
+    Execution,
+    HoldingChange,
+    Instrument,
+    Order,
+    Trade,
+    UnmatchedClosing,
+)
 from apps.broker.rates import Rates
 from apps.journal import services as journal
 from tradeops.lib import clock
@@ -20,6 +29,7 @@ from tradeops.lib import clock
 # One after the other per instrument and account, whoever derives.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('broker_trades', 0) # hashtextextended(%s, 1))"
 CENT_FRACTION = Decimal("0.0001")
+EIGHT_DIGITS = Decimal("1e-8")
 SEARCHED = 100
 UPDATED = [
     *("direction", "strategy", "opened_at", "closed_at", "quantity", "open_quantity", "entry_price", "exit_price"),
@@ -53,8 +63,9 @@ def derive_trades(*, account_id: int, instrument_id: int, since: datetime | None
         cursor.execute(LOCK, [f"{account_id}:{instrument_id}"])
     number, after = _cut(account_id, instrument_id, since) if since else (0, None)
     fills = read_fills(account, instrument, after)
-    trips = pair(fills.fills, instrument.multiplier / instrument.price_magnifier).trips
-    _store(account, instrument, number, trips, fills)
+    pairing = pair(fills.fills, instrument.multiplier / instrument.price_magnifier)
+    _store(account, instrument, number, pairing.trips, fills)
+    _store_unmatched(account, instrument, after, pairing)
 
 
 def _cut(account_id: int, instrument_id: int, since: datetime) -> tuple[int, datetime | None]:
@@ -93,6 +104,15 @@ def _store(account: Account, instrument: Instrument, number: int, trips: list[Ro
     )
 
 
+def _store_unmatched(account: Account, instrument: Instrument, after: datetime | None, pairing: Pairing) -> None:
+    old = UnmatchedClosing.objects.filter(account=account, instrument=instrument)
+    (old.filter(at__gt=after) if after else old).delete()
+    UnmatchedClosing.objects.bulk_create(
+        UnmatchedClosing(account=account, instrument=instrument, at=lost.at, quantity=lost.quantity)
+        for lost in pairing.unmatched
+    )
+
+
 def _trade(
     account: Account,
     instrument: Instrument,
@@ -104,7 +124,6 @@ def _trade(
 ) -> Trade:
     ended_at = trip.closed_at or trip.last_closing_at
     rate = rates.at(instrument.currency, ended_at) if ended_at else None
-    net = trip.net
     known = [closing.commission_known for closing in trip.closings.values()]
     return Trade(
         account=account,
@@ -117,13 +136,13 @@ def _trade(
         quantity=trip.quantity,
         open_quantity=trip.open_quantity,
         entry_price=round(trip.entry_price, 8),
-        exit_price=None if trip.exit_price is None else round(trip.exit_price, 8),
-        gross_pnl=trip.gross.quantize(CENT_FRACTION),
+        exit_price=_rounded(trip.exit_price),
+        gross_pnl=_rounded(trip.gross, CENT_FRACTION),
         commissions=trip.commission.quantize(CENT_FRACTION),
-        net_pnl=net.quantize(CENT_FRACTION),
+        net_pnl=_rounded(trip.net, CENT_FRACTION),
         currency=instrument.currency,
         commissions_known=all(known) and (trip.closed_at is not None or fills.all_paid_since(trip.opened_at)),
-        net_pnl_base=None if rate is None else (net * rate).quantize(CENT_FRACTION),
+        net_pnl_base=_rounded(_converted(trip.net, rate), CENT_FRACTION),
         base_currency=account.base_currency,
         exchange_rate=rate,
         ending=trip.ending,
@@ -142,13 +161,21 @@ def _closings(trade: Trade, trip: RoundTrip, rates: Rates) -> Iterable[Closing]:
             closed_at=closing.closed_at,
             quantity=closing.quantity,
             entry_value=round(closing.entry_value, 8),
-            exit_value=round(closing.exit_value, 8),
+            exit_value=_rounded(closing.exit_value),
             commission=round(closing.commission, 8),
-            net=round(closing.net, 8),
+            net=_rounded(closing.net),
             commissions_known=closing.commission_known,
             exchange_rate=rate,
-            net_base=None if rate is None else round(closing.net * rate, 8),
+            net_base=_rounded(_converted(closing.net, rate)),
         )
+
+
+def _converted(amount: Decimal | None, rate: Decimal | None) -> Decimal | None:
+    return None if amount is None or rate is None else amount * rate
+
+
+def _rounded(amount: Decimal | None, unit: Decimal = EIGHT_DIGITS) -> Decimal | None:
+    return None if amount is None else amount.quantize(unit)
 
 
 def _strategies(trips: list[RoundTrip]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from apps.console.doctor.verdicts import Check, fail, ok
 from apps.reports.domain.equity import EquityPoint
 from apps.reports.domain.performance import Performance, measure
+from apps.reports.domain.trades import Outcome
 
 MONDAY = date(2026, 1, 5)
 NEAR = 1e-9
@@ -76,7 +77,7 @@ CASES: dict[str, tuple[list[EquityPoint], list[str], Figures]] = {
 
 def try_maths() -> Iterator[Check]:
     for name, (equity, nets, expected) in CASES.items():
-        found = figures(measure(equity, [Decimal(net) for net in nets]))
+        found = figures(measure(equity, [Outcome(Decimal(net), Decimal(net)) for net in nets]))
         wrong = [
             f"{key} {found[key]} instead of {value}" for key, value in expected.items() if differs(found[key], value)
         ]

@@ -1,7 +1,7 @@
 """Reports in the control room."""
 
-from apps.reports.admin.payments import CashFlowAdmin, CommentaryAdmin
+from apps.reports.admin.commentaries import CommentaryAdmin
 from apps.reports.admin.performance import PerformanceAdmin
 from apps.reports.admin.reports import ReportAdmin
 
-__all__ = ["CashFlowAdmin", "CommentaryAdmin", "PerformanceAdmin", "ReportAdmin"]
+__all__ = ["CommentaryAdmin", "PerformanceAdmin", "ReportAdmin"]

@@ -69,7 +69,11 @@ def _risks(of: Performance) -> list[Figure]:
 def _trades(of: Performance, facts: Facts) -> list[Figure]:
     trades = of.trades
     closed = counted(trades.total, "round trip") + " closed"
+    if trades.undecided:
+        closed += f", {trades.undecided} not known"
     sums = f"{money(trades.gross_profit)} / {money(trades.gross_loss)} {facts.currency}"
+    if trades.net is None:
+        sums = "not every result is known"
     return [
         Figure("Win rate", percent(trades.win_rate, 1), closed),
         Figure("Profit factor", number(trades.profit_factor), sums if trades.total else closed),

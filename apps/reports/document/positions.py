@@ -96,8 +96,9 @@ def winners_and_losers(facts: Facts) -> Section:
 
 def round_trips(facts: Facts, count: int) -> list[Block]:
     """The best and the worst that were closed in the period; nothing where none was."""
-    known = sorted(facts.measured.trips, key=lambda trip: (-trip.net, trip.name))
-    won, lost = [trip for trip in known if trip.net > 0], [trip for trip in reversed(known) if trip.net < 0]
+    known = [(trip.net, trip) for trip in facts.measured.trips if trip.net is not None]
+    known.sort(key=lambda item: (-item[0], item[1].name))
+    won, lost = [trip for net, trip in known if net > 0], [trip for net, trip in reversed(known) if net < 0]
     tables = (("Best round trips", won[:count]), ("Worst round trips", lost[:count]))
     return [_trips(title, trips, facts.currency) for title, trips in tables if trips]
 

@@ -100,7 +100,7 @@ def payments(facts: Facts) -> Section | None:
     if not facts.payments:
         return None
     columns = [Column("Date", 2), Column("Amount", 2, "right"), Column("Currency", 1, "right"), Column("Note", 5)]
-    rows = [[f"{flow.date}", money(flow.amount, signed=True), flow.currency, flow.note] for flow in facts.payments]
+    rows = [[f"{flow.day}", money(flow.amount, signed=True), flow.currency, flow.note] for flow in facts.payments]
     caption = "Booked by hand; taken out of every return."
     return Section("Deposits and withdrawals", [Table(columns, rows, caption=caption)])
 
@@ -183,7 +183,7 @@ def data_quality(facts: Facts) -> list[str]:
         found.append(f"No exchange rate was known, so no weight: {listed(facts.portfolio.without_rate)}.")
     if facts.contributors and facts.contributors.unknown:
         names = listed(facts.contributors.unknown)
-        found.append(f"Not among winners and losers, their quantities or rates do not add up: {names}.")
+        found.append(f"Not among winners and losers, a quantity, price or rate is missing: {names}.")
     return found + facts.measured.remarks or [
         "Every day of the period has its snapshot; nothing is known to be missing."
     ]
@@ -198,6 +198,6 @@ def sources(facts: Facts) -> list[str]:
         else UNKNOWN_EXECUTIONS,
         "Returns are time-weighted from snapshot to snapshot. Volatility, Sharpe and Sortino ratios: returns from "
         "weekday to weekday, 252 a year, risk-free rate 0. Past performance is no guide to the future.",
-        "Win rate and profit factor: round trips closed in the period, first in, first out by instrument, net of "
-        "commissions, realised only. Gain, winners and losers include what is not realised.",
+        "Win rate and profit factor: round trips closed in the period, first in, first out by instrument as in the "
+        "ledger's trades, net of commissions, realised only. Gain, winners and losers include what is not realised.",
     ]

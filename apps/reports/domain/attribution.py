@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-
-from apps.reports.domain.round_trips import Fill
 
 NOTHING = Decimal(0)
 
@@ -20,10 +19,23 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """Units that came (positive) or went. `price` is the money that one unit cost, multiplier and price magnifier
+    applied, None where it is not known; `commission` in the same currency, positive when paid."""
+
+    instrument: int
+    at: datetime
+    quantity: Decimal
+    price: Decimal | None
+    commission: Decimal = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
 class Contribution:
     """`pnl` in the instrument's currency: realised and unrealised, less commissions, without dividends.
 
-    None when the quantities do not add up: shares came or went without an execution that is known.
+    None when the quantities do not add up (shares came or went without anything that is known), or a price is not
+    known.
     """
 
     instrument: int
@@ -31,25 +43,26 @@ class Contribution:
     pnl: Decimal | None
 
 
-def contributions(start: Mapping[int, Held], end: Mapping[int, Held], fills: Iterable[Fill]) -> list[Contribution]:
+def contributions(start: Mapping[int, Held], end: Mapping[int, Held], moves: Iterable[Moved]) -> list[Contribution]:
     """value at the end - value at the start - what was paid for purchases + what sales brought - commissions.
 
-    `fills` are those between the two snapshots.
+    `moves` are those between the two snapshots.
     """
-    traded: dict[int, list[Fill]] = {}
-    for fill in fills:
-        traded.setdefault(fill.instrument, []).append(fill)
-    instruments = sorted({*start, *end, *traded})
+    moved: dict[int, list[Moved]] = {}
+    for move in moves:
+        moved.setdefault(move.instrument, []).append(move)
+    instruments = sorted({*start, *end, *moved})
     empty = Held(NOTHING, NOTHING)
     return [
-        _contribution(instrument, start.get(instrument, empty), end.get(instrument, empty), traded.get(instrument, []))
+        _contribution(instrument, start.get(instrument, empty), end.get(instrument, empty), moved.get(instrument, []))
         for instrument in instruments
     ]
 
 
-def _contribution(instrument: int, start: Held, end: Held, fills: list[Fill]) -> Contribution:
-    bought = sum((fill.quantity for fill in fills), NOTHING)
-    if start.quantity + bought != end.quantity:
+def _contribution(instrument: int, start: Held, end: Held, moves: list[Moved]) -> Contribution:
+    came = sum((move.quantity for move in moves), NOTHING)
+    spent = [None if move.price is None else move.quantity * move.price + move.commission for move in moves]
+    if start.quantity + came != end.quantity or None in spent:
         return Contribution(instrument, end.quantity, None)
-    spent = sum((fill.quantity * fill.price + fill.commission for fill in fills), NOTHING)
-    return Contribution(instrument, end.quantity, end.value - start.value - spent)
+    cost = sum((amount for amount in spent if amount is not None), NOTHING)
+    return Contribution(instrument, end.quantity, end.value - start.value - cost)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 DAYS_A_YEAR = 365.25
 SATURDAY = 5
@@ -40,17 +41,25 @@ class Drawdown:
     trough_on: date
 
 
-def with_flows(equities: Iterable[tuple[date, Decimal]], flows: Iterable[tuple[date, Decimal]]) -> list[EquityPoint]:
-    """Give each payment to the first point on or after its date.
+class Valued(NamedTuple):
+    """Net liquidation as it was at `taken_at`, the snapshot of the UTC `date`."""
+
+    date: date
+    taken_at: datetime
+    equity: Decimal
+
+
+def with_flows(values: Iterable[Valued], flows: Iterable[tuple[datetime, Decimal]]) -> list[EquityPoint]:
+    """Give each payment to the first point that was taken when the equity had it, in the same moment or after.
 
     Payments up to the first point are part of it, payments after the last are not in it yet: neither counts.
     """
-    ordered, paid = sorted(equities), sorted(flows)
+    ordered, paid = sorted(values), sorted(flows)
     points: list[EquityPoint] = []
-    for number, (day, equity) in enumerate(ordered):
-        before = ordered[number - 1][0] if number else day
-        flow = sum((amount for paid_on, amount in paid if before < paid_on <= day), Decimal(0))
-        points.append(EquityPoint(day, equity, flow))
+    for number, value in enumerate(ordered):
+        before = ordered[number - 1].taken_at if number else value.taken_at
+        flow = sum((amount for arrived_at, amount in paid if before < arrived_at <= value.taken_at), Decimal(0))
+        points.append(EquityPoint(value.date, value.equity, flow))
     return points
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from apps.reports.domain import equity, ratios
 from apps.reports.domain.equity import Drawdown, EquityPoint, IndexPoint
-from apps.reports.domain.trades import TradeFigures, trade_figures
+from apps.reports.domain.trades import Outcome, TradeFigures, trade_figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Performance:
     trades: TradeFigures
 
 
-def measure(points: Sequence[EquityPoint], nets: Sequence[Decimal]) -> Performance:
-    """`points` oldest first, at least one; `nets` of the round trips closed in the period, in the account's currency.
+def measure(points: Sequence[EquityPoint], outcomes: Sequence[Outcome]) -> Performance:
+    """`points` oldest first, at least one; `outcomes` of the round trips closed in the period.
 
     The return figures are None when the equity was not positive at some point.
     """
@@ -65,5 +65,5 @@ def measure(points: Sequence[EquityPoint], nets: Sequence[Decimal]) -> Performan
         profit=points[-1].equity - points[0].equity - paid if len(points) > 1 else None,
         rolling_sharpe=ratios.rolling_sharpe(dated),
         index=index or [],
-        trades=trade_figures(nets),
+        trades=trade_figures(outcomes),
     )

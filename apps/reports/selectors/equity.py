@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import QuerySet
 
-from apps.broker.models import Account, AccountValue
-from apps.reports.domain.equity import EquityPoint, measurable, with_flows
+from apps.broker import selectors as broker
+from apps.broker.models import Account, AccountValue, CashFlow
+from apps.reports.domain.equity import EquityPoint, Valued, measurable, with_flows
 from apps.reports.domain.rates import ExchangeRates
-from apps.reports.models import CashFlow
 from apps.reports.selectors.accounts import currency_of
+from apps.reports.selectors.trades import day_bounds
 from apps.snapshots import selectors as snapshots
 from apps.snapshots.models import PortfolioSnapshot, SnapshotPosition
 
@@ -31,18 +32,19 @@ class EquityHistory:
 
 def equity_history(*, account: Account, first: date, last: date) -> EquityHistory:
     """From snapshots of the dates from `first` to `last`, both included. Two queries."""
-    rows = list(_snapshots(account, first, last).values_list("date", "total_equity", "currency"))
+    rows = list(_snapshots(account, first, last).values_list("date", "taken_at", "total_equity", "currency"))
     if not rows:
         return EquityHistory([], currency_of(account), [])
-    currency = rows[-1][2]
+    currency = rows[-1][3]
     same = _newest_in(currency, rows)
-    points = with_flows(
-        same, [(flow.date, flow.amount) for flow in cash_flows(account=account, first=first, last=last)]
-    )
+    flows = broker.cash_flows(account=account, after=same[0].taken_at, until=same[-1].taken_at)
+    points = with_flows(same, flows.values_list("arrived_at", "amount"))
     measured = measurable(points)
     remarks = []
     if len(same) < len(rows):
-        remarks.append(f"Measured from {same[0][0]}: before, the account was kept in another currency than {currency}.")
+        remarks.append(
+            f"Measured from {same[0].date}: before, the account was kept in another currency than {currency}."
+        )
     if len(measured) < len(points):
         start = measured[0].date if measured else last
         remarks.append(f"Measured from {start}: before, the account held nothing.")
@@ -51,10 +53,10 @@ def equity_history(*, account: Account, first: date, last: date) -> EquityHistor
     return EquityHistory(measured, currency, remarks)
 
 
-def _newest_in(currency: str, rows: list[tuple[date, Decimal, str]]) -> list[tuple[date, Decimal]]:
+def _newest_in(currency: str, rows: list[tuple[date, datetime, Decimal, str]]) -> list[Valued]:
     """The rows since the last one of another currency."""
-    start = max((number + 1 for number, row in enumerate(rows) if row[2] != currency), default=0)
-    return [(day, equity) for day, equity, _ in rows[start:]]
+    start = max((number + 1 for number, row in enumerate(rows) if row[3] != currency), default=0)
+    return [Valued(day, taken_at, equity) for day, taken_at, equity, _ in rows[start:]]
 
 
 def _snapshots(account: Account, first: date, last: date) -> QuerySet[PortfolioSnapshot]:
@@ -87,8 +89,11 @@ def missing_dates(*, account: Account, first: date, last: date) -> list[date]:
 
 
 def cash_flows(*, account: Account, first: date, last: date) -> QuerySet[CashFlow]:
-    """Oldest first, both dates included."""
-    return CashFlow.objects.filter(account=account, date__range=(first, last)).order_by("date", "id")
+    """Of these UTC dates, both included, the oldest first."""
+    start, end = day_bounds(first, last)
+    return CashFlow.objects.filter(account=account, arrived_at__gte=start, arrived_at__lt=end).order_by(
+        "arrived_at", "id"
+    )
 
 
 def exchange_rates(*, account: Account) -> ExchangeRates:

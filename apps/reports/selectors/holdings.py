@@ -11,8 +11,9 @@ from apps.broker.choices import PriceSource
 from apps.broker.models import Account, Instrument
 from apps.reports.domain.attribution import Held, contributions
 from apps.reports.domain.slippage import EXCLUDED_TYPES
+from apps.reports.selectors import equity
+from apps.reports.selectors.moves import moved_between
 from apps.reports.selectors.names import name_of
-from apps.reports.selectors.trades import TradeHistory
 from apps.snapshots.models import PortfolioSnapshot, SnapshotPosition
 
 
@@ -65,7 +66,7 @@ class Contributor:
 
 @dataclass(frozen=True, slots=True)
 class Contributors:
-    """Most first; `unknown` names those whose quantities do not add up or that lack an exchange rate."""
+    """Most first; `unknown` names those whose quantities do not add up or that lack a price or an exchange rate."""
 
     since: datetime
     until: datetime
@@ -102,15 +103,16 @@ def _holding(position: SnapshotPosition, equity: Decimal) -> Holding:
     )
 
 
-def contributors(*, start: PortfolioSnapshot, end: PortfolioSnapshot, trades: TradeHistory) -> Contributors:
+def contributors(*, start: PortfolioSnapshot, end: PortfolioSnapshot) -> Contributors:
     """What each instrument earned or lost from one snapshot to the other, at the exchange rates of the end."""
-    fills = [fill for fill in trades.fills if start.taken_at < fill.at <= end.taken_at]
-    instruments = {**trades.instruments, **_instruments(start), **_instruments(end)}
+    rates = equity.exchange_rates(account=end.account)
+    moved = moved_between(account=end.account, after=start.taken_at, until=end.taken_at, rates=rates)
+    instruments = {**moved.instruments, **_instruments(start), **_instruments(end)}
     known: list[Contributor] = []
     unknown: list[str] = []
-    for row in contributions(_held(start), _held(end), fills):
+    for row in contributions(_held(start), _held(end), moved.moves):
         instrument = instruments[row.instrument]
-        pnl = None if row.pnl is None else trades.rates.convert(row.pnl, instrument.currency, end.currency, end.date)
+        pnl = None if row.pnl is None else rates.convert(row.pnl, instrument.currency, end.currency, end.date)
         if pnl is None or instrument.sec_type in EXCLUDED_TYPES:
             unknown.append(name_of(instrument))
         else:

@@ -9,31 +9,30 @@ from decimal import Decimal
 from apps.broker.models import Account
 from apps.reports.domain.performance import Performance, measure
 from apps.reports.domain.round_trips import RoundTrip
-from apps.reports.domain.wording import counted
+from apps.reports.domain.trades import Outcome
 from apps.reports.exceptions import NoSnapshots
 from apps.reports.selectors import equity
 from apps.reports.selectors.names import name_of
-from apps.reports.selectors.trades import TradeHistory, trade_history
+from apps.reports.selectors.trades import Realised, realised_between
 
 BEGINNING, END = date(1990, 1, 1), date(9000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedTrip:
-    """`net` in the account's currency, commissions taken off."""
+    """`net` in the account's currency, commissions taken off; None: not known."""
 
     name: str
     is_long: bool
     quantity: Decimal
     opened_at: datetime
     closed_at: datetime
-    net: Decimal
+    net: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`performance` is None without a snapshot in the period; `remarks` are sentences for people; `trips` those whose
-    exchange rate is known."""
+    """`performance` is None without a snapshot in the period; `remarks` are sentences for people."""
 
     account: str
     currency: str
@@ -50,8 +49,7 @@ def performance_of(
 
     Raises NoSnapshots.
     """
-    trades = trade_history(account=account, rates=equity.exchange_rates(account=account))
-    measured = measured_between(account=account, first=first or BEGINNING, last=last or END, trades=trades)
+    measured = measured_between(account=account, first=first or BEGINNING, last=last or END)
     if measured.performance is not None:
         return measured, measured.performance
     when = f" from {first or 'the beginning'} to {last or 'today'}" if first or last else ""
@@ -60,25 +58,19 @@ def performance_of(
     raise NoSnapshots(f"{account.code} has no snapshot{when}.{there} `manage.py snapshot` takes one.")
 
 
-def measured_between(
-    *, account: Account, first: date, last: date, trades: TradeHistory, start: date | None = None
-) -> Measured:
+def measured_between(*, account: Account, first: date, last: date, start: date | None = None) -> Measured:
     """Between the snapshots of the dates, with the round trips closed from `first` to `last`; `start`: the date of an
     earlier snapshot from which the return is measured. Without a snapshot in the dates there are no figures."""
     history = equity.equity_history(account=account, first=start or first, last=last)
-    remarks = [*history.remarks, *trades.remarks_between(first, last)]
+    realised = realised_between(account=account, first=first, last=last)
+    remarks = [*history.remarks, *realised.remarks]
     if not history.points or history.points[-1].date < first:
         return Measured(account.code, history.currency, None, history, remarks, [])
-    converted = [(trip, trades.net_in_base(trip)) for trip in trades.closed_between(first, last)]
-    known = [closed_trip(trades, trip, net) for trip, net in converted if net is not None]
-    lost = {trades.instruments[trip.instrument].currency for trip, net in converted if net is None}
-    if lost:
-        left_out = counted(len(converted) - len(known), "round trip")
-        remarks.append(f"Left out, for want of an exchange rate: {left_out} in {', '.join(sorted(lost))}.")
-    performance = measure(history.points, [trip.net for trip in known])
-    return Measured(account.code, history.currency, performance, history, remarks, known)
+    outcomes = [Outcome(trip.net, trip.net_base) for trip in realised.trips]
+    trips = [_closed_trip(realised, trip) for trip in realised.trips]
+    return Measured(account.code, history.currency, measure(history.points, outcomes), history, remarks, trips)
 
 
-def closed_trip(trades: TradeHistory, trip: RoundTrip, net: Decimal) -> ClosedTrip:
-    name = name_of(trades.instruments[trip.instrument])
-    return ClosedTrip(name, trip.is_long, trip.quantity, trip.opened_at, trip.closed_at, net)
+def _closed_trip(realised: Realised, trip: RoundTrip) -> ClosedTrip:
+    name = name_of(realised.instruments[trip.instrument])
+    return ClosedTrip(name, trip.is_long, trip.quantity, trip.opened_at, trip.closed_at, trip.net_base)

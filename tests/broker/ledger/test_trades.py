@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -13,7 +14,7 @@ from django.core.management import CommandError, call_command
 from apps.broker import selectors as broker
 from apps.broker.choices import HoldingChangeKind, Side
 from apps.broker.gateway.changes import Changes
-from apps.broker.gateway.rows import ValueRow
+from apps.broker.gateway.rows import InstrumentRow, ValueRow
 from apps.broker.gateway.writer import write_changes, write_snapshot
 from apps.broker.models import Account, Closing, Execution, HoldingChange, Trade
 from tests.broker import builders as mirror
@@ -37,6 +38,7 @@ SELL = Side.SELL
 OPTION = instrument_row(
     "SPY", 900, sec_type="OPT", multiplier=Decimal(100), expires_on=date(2026, 3, 6), strike=Decimal(500), right="C"
 )
+ON_SHARES = replace(OPTION, min_tick=Decimal("0.01"), under_con_id=756733, under_sec_type="STK")
 EXPIRY = datetime(2026, 3, 6, 21, 0, tzinfo=UTC)
 
 
@@ -55,6 +57,13 @@ def look(*rows: object, second: float = 60) -> None:
 
 def rate(value: str, currency: str = "GBP", *, at: datetime = BEGIN) -> ValueRow:
     return ValueRow(ACCOUNT, "ExchangeRate", currency, value, at)
+
+
+def describe(row: InstrumentRow) -> None:
+    """The details of the contract arrive."""
+    told = Changes()
+    told.instruments[row.con_id] = row
+    write_changes(told, 1)
 
 
 def round_trip(**values: Any) -> list[object]:
@@ -179,6 +188,7 @@ def test_holding_from_before_the_mirror_is_closed_first() -> None:
 
 def test_option_that_expires_worthless_is_closed_at_nothing() -> None:
     hear(execution_row("a.01", SELL, "2", "1.5", instrument=OPTION))
+    describe(ON_SHARES)
     look(position_row("-2", OPTION), second=30)
     write_snapshot(snapshot(second=(EXPIRY - BEGIN).total_seconds() + 60), Changes(), 1)
     assert Trade.objects.get().closed_at is None, "it left this moment"

@@ -1,4 +1,4 @@
-"""What people add: payments and commentaries. Both are booked and removed, never edited."""
+"""Payments into and out of accounts: booked and removed, never edited."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.reports import services
-from apps.reports.forms import CashFlowForm
-from apps.reports.models import CashFlow, Commentary
+from apps.broker import services
+from apps.broker.forms import CashFlowForm
+from apps.broker.models import CashFlow
 from tradeops.lib import clock
 from tradeops.lib.admin import ModelAdmin
 
@@ -20,12 +20,12 @@ class CashFlowAdmin(ModelAdmin):
     """A wrong payment is deleted and booked anew: the journal keeps both."""
 
     form = CashFlowForm
-    list_display = ("date", "account", "amount", "currency", "note", "created_by", "created_at")
+    list_display = ("arrived_at", "account", "amount", "currency", "note", "created_by", "created_at")
     list_filter = ("account",)
     list_select_related = ("account",)
     search_fields = ("note", "account__code")
-    date_hierarchy = "date"
-    fields = ("account", "date", "amount", "currency", "note")
+    date_hierarchy = "arrived_at"
+    fields = ("account", "arrived_at", "amount", "currency", "note")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -33,7 +33,7 @@ class CashFlowAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: CashFlow, form: CashFlowForm, change: bool) -> None:
         booked = services.book_cash_flow(
             account=obj.account,
-            date=obj.date,
+            arrived_at=obj.arrived_at,
             amount=obj.amount,
             currency=obj.currency,
             note=obj.note,
@@ -48,26 +48,3 @@ class CashFlowAdmin(ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[CashFlow]) -> None:
         for flow in queryset.select_related("account"):
             services.remove_cash_flow(flow=flow, actor=request.user.get_username())
-
-
-@admin.register(Commentary)
-class CommentaryAdmin(ModelAdmin):
-    """The newest of a month counts; earlier ones stay."""
-
-    list_display = ("month", "account", "created_by", "created_at")
-    list_filter = ("account",)
-    list_select_related = ("account",)
-    search_fields = ("month", "text", "account__code")
-    fields = ("account", "month", "text")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Commentary, form: Any, change: bool) -> None:
-        written = services.write_commentary(
-            account=obj.account, month=obj.month, text=obj.text, now=clock.now(), actor=request.user.get_username()
-        )
-        obj.pk = written.pk
