@@ -14,9 +14,9 @@ from apps.broker.models import Account, Trade
 from apps.console.health.rules import judge
 from apps.console.performance_alert import has_been_low
 from apps.console.selectors.metrics import read_metrics
+from apps.risk.day import day_of
 from apps.risk.models import DayBaseline, EquityWatch
 from apps.risk.services import breakers
-from apps.risk.services.monitors import day_of
 from tests.broker import builders
 from tests.console.test_health_rules import SESSION, WELL, ago
 from tradeops.lib import clock

@@ -57,7 +57,11 @@ def readings(**values: Any) -> Readings:
         "realised": known(0),
         "exposure": known(0),
     }
-    return Readings(**(base | values))
+    found = base | values
+    if "total" not in found:
+        equity, start = found["equity"], found["day_start"]
+        found["total"] = equity if isinstance(equity, Unknown) else known(equity.value - start)
+    return Readings(**found)
 
 
 def breached(found: list[Reading]) -> set[str]:

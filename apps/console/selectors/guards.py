@@ -10,15 +10,15 @@ from typing import Any
 from apps.broker import selectors as broker
 from apps.broker.choices import OrderState
 from apps.broker.models import Account, Order
-from apps.broker.selectors import EXCHANGE_ZONE
 from apps.risk import reconciliation_selectors as reconciliation
 from apps.risk.breaker_selectors import breaker_views
 from apps.risk.choices import LimitName
+from apps.risk.day import read_day, read_peak
 from apps.risk.domain.facts import Holding
 from apps.risk.domain.limits import CATALOGUE, Unit
 from apps.risk.gathering.book import Book
 from apps.risk.gathering.facts import trading_day_start
-from apps.risk.models import Break, DayBaseline, EquityWatch, ReconciliationRun
+from apps.risk.models import Break, ReconciliationRun
 from apps.risk.selectors import EffectiveLimit, effective_limits
 from tradeops.lib.known import Known, Unknown
 
@@ -66,7 +66,7 @@ def uses_of(account: Account, now: datetime) -> dict[LimitName, Use]:
     given = Order.objects.filter(account=account, is_external=False).exclude(state=OrderState.DENIED)
     return {
         N.MAX_DAILY_LOSS: daily_loss(account, equity, now),
-        N.MAX_DRAWDOWN_LIMIT: drawdown(account, equity),
+        N.MAX_DRAWDOWN_LIMIT: drawdown(account, equity, now),
         N.MAX_GROSS_EXPOSURE: exposure(holdings, equity, gross=True),
         N.MAX_NET_EXPOSURE: exposure(holdings, equity, gross=False),
         N.MAX_POSITIONS: held(holdings),
@@ -98,16 +98,16 @@ def exposure(holdings: Known[tuple[Holding, ...]] | Unknown, equity: Use, *, gro
 
 
 def daily_loss(account: Account, equity: Use, now: datetime) -> Use:
-    today = now.astimezone(EXCHANGE_ZONE).date()
-    baseline = DayBaseline.objects.filter(account=account, date=today).first()
-    if baseline is None:
-        return Unknown("the equity at the start of the day has not been taken")
-    return loss_from(baseline.equity, equity)
+    today = read_day(account, equity, now)
+    if isinstance(today, Unknown):
+        return today
+    as_of = equity.as_of if isinstance(equity, Known) else now
+    return loss_from(today.base, Known(today.base + today.pnl, as_of))
 
 
-def drawdown(account: Account, equity: Use) -> Use:
-    watch = EquityWatch.objects.filter(account=account).first()
-    return loss_from(watch.peak, equity) if watch else Unknown("no peak of the equity is known yet")
+def drawdown(account: Account, equity: Use, now: datetime) -> Use:
+    peak = read_peak(account, now)
+    return Unknown("no peak of the equity is known yet") if peak is None else loss_from(peak, equity)
 
 
 def loss_from(before: Decimal, equity: Use) -> Use:

@@ -14,16 +14,16 @@ from apps.reports.exceptions import ReportsError
 from apps.reports.selectors.performance import performance_of
 from apps.risk import emergency_selectors
 from apps.risk.breaker_selectors import breaker_views
+from apps.risk.day import read_day, read_peak
 from apps.risk.domain.monitors import drawdown_of
-from apps.risk.models import DayBaseline, EquityWatch
 from apps.risk.monitoring import read_equity
 from apps.risk.selectors import effective_limits, values_of
-from apps.risk.services.monitors import day_of
 from tradeops.lib.known import Known, Unknown
 
 BREAKER_STATES = {"closed": 0, "half-open": 1, "open": 2}
 # Below two daily returns a Sharpe ratio is 0 by definition only.
 LEAST_RETURNS = 2
+NO_ACCOUNT = "it is not known which account is traded"
 NO_BACKUPS = "backups are not made by the platform yet"
 
 
@@ -58,35 +58,36 @@ def _portfolio(account: Account | None, now: datetime) -> Iterator[Metric]:
     equity = _equity(account, now)
     labels = {"account": account.code, "currency": account.base_currency} if account else {}
     yield Metric("total_equity", "Net liquidation value", _as_float(equity), labels)
-    yield Metric("daily_pnl", "Equity less that at midnight in New York", _daily_pnl(account, equity, now), labels)
-    held = broker.positions(account.code) if account else Unknown("it is not known which account is traded")
+    pnl = _daily_pnl(account, equity, now)
+    yield Metric("daily_pnl", "Profit and loss since midnight in New York, payments taken out", pnl, labels)
+    held = broker.positions(account.code) if account else Unknown(NO_ACCOUNT)
     count = held if isinstance(held, Unknown) else Known(float(len(held.value)), held.as_of)
     yield Metric("open_positions", "Positions held", count, labels)
-    yield Metric("drawdown", "Fraction below the peak of the equity", _drawdown(account, equity), labels)
+    yield Metric(
+        "drawdown", "Fraction below the peak of the equity, payments taken out", _drawdown(account, equity, now), labels
+    )
 
 
 def _equity(account: Account | None, now: datetime) -> Known[Decimal] | Unknown:
     if account is None:
-        return Unknown("it is not known which account is traded")
+        return Unknown(NO_ACCOUNT)
     return read_equity(account, values_of(effective_limits(account=account.code, now=now)), now=now, may_ask=False)
 
 
 def _daily_pnl(account: Account | None, equity: Known[Decimal] | Unknown, now: datetime) -> Known[float] | Unknown:
-    if isinstance(equity, Unknown):
-        return equity
-    start = DayBaseline.objects.filter(account=account, date=day_of(now).date()).first()
-    if start is None:
-        return Unknown("the day's start is not known yet")
-    return Known(float(equity.value - start.equity), equity.as_of)
+    if isinstance(equity, Unknown) or account is None:
+        return equity if isinstance(equity, Unknown) else Unknown(NO_ACCOUNT)
+    today = read_day(account, equity, now)
+    return today if isinstance(today, Unknown) else Known(float(today.pnl), equity.as_of)
 
 
-def _drawdown(account: Account | None, equity: Known[Decimal] | Unknown) -> Known[float] | Unknown:
-    if isinstance(equity, Unknown):
-        return equity
-    seen = EquityWatch.objects.filter(account=account).first()
-    if seen is None:
+def _drawdown(account: Account | None, equity: Known[Decimal] | Unknown, now: datetime) -> Known[float] | Unknown:
+    if isinstance(equity, Unknown) or account is None:
+        return equity if isinstance(equity, Unknown) else Unknown(NO_ACCOUNT)
+    peak = read_peak(account, now)
+    if peak is None:
         return Unknown("no peak is known yet")
-    return Known(float(drawdown_of(equity.value, max(seen.peak, equity.value))), equity.as_of)
+    return Known(float(drawdown_of(equity.value, max(peak, equity.value))), equity.as_of)
 
 
 def _performance(account: Account | None, now: datetime) -> Iterator[Metric]:
@@ -105,7 +106,7 @@ def _win_rate(account: Account | None, now: datetime) -> Known[float] | Unknown:
 
 def _sharpe_ratio(account: Account | None, now: datetime) -> Known[float] | Unknown:
     if account is None:
-        return Unknown("it is not known which account is traded")
+        return Unknown(NO_ACCOUNT)
     try:
         _, performance = performance_of(account=account)
     except ReportsError as error:

@@ -2,7 +2,7 @@
 
 from apps.risk.admin.breakers import BreakerAdmin
 from apps.risk.admin.limits import LimitRevisionAdmin, RestrictionAdmin
-from apps.risk.admin.monitors import DayBaselineAdmin, EquityWatchAdmin, LimitBreachAdmin
+from apps.risk.admin.monitors import DayBaselineAdmin, EquityWatchAdmin, LimitBreachAdmin, UnexplainedChangeAdmin
 from apps.risk.admin.reconciliation import AdoptionAdmin, BreakAdmin, OpeningBalanceAdmin, ReconciliationRunAdmin
 from apps.risk.admin.verdicts import OrderVerdictAdmin
 
@@ -18,4 +18,5 @@ __all__ = [
     "OrderVerdictAdmin",
     "ReconciliationRunAdmin",
     "RestrictionAdmin",
+    "UnexplainedChangeAdmin",
 ]

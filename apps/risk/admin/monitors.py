@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from apps.risk.models import DayBaseline, EquityWatch, LimitBreach
+from apps.risk.models import DayBaseline, EquityWatch, LimitBreach, UnexplainedChange
 from tradeops.lib.admin import ReadOnlyAdmin
 
 
@@ -30,5 +30,15 @@ class DayBaselineAdmin(ReadOnlyAdmin):
 
 @admin.register(EquityWatch)
 class EquityWatchAdmin(ReadOnlyAdmin):
-    list_display = ["account", "peak", "peak_at", "equity", "known_at"]
+    list_display = ["account", "peak", "peak_at", "equity", "known_at", "implied_start", "pnl_seen"]
     list_select_related = ["account"]
+
+
+@admin.register(UnexplainedChange)
+class UnexplainedChangeAdmin(ReadOnlyAdmin):
+    """Perhaps payments that nobody has booked."""
+
+    list_display = ["date", "account", "amount", "currency", "first_seen_at", "last_seen_at", "settled_at"]
+    list_filter = ["account"]
+    list_select_related = ["account"]
+    date_hierarchy = "date"

@@ -25,7 +25,8 @@ Number = Known[Decimal] | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """Amounts in the account's currency. `realised` since midnight in New York, net of commissions.
+    """Amounts in the account's currency, payments taken out: `day_start` and `peak` are shifted by them, `total` is the
+    day's profit and loss without them (`domain/day.py`). `realised` since midnight in New York, net of commissions.
 
     Streaks by strategy; the empty name stands for people's own orders.
     """
@@ -33,6 +34,7 @@ class Readings:
     account: str
     equity: Number
     day_start: Decimal | None
+    total: Number
     peak: Decimal | None
     realised: Number
     exposure: Number
@@ -114,12 +116,9 @@ def _daily_losses(readings: Readings, limits: Limits, active: Collection[Key]) -
     limit, start = limits[LimitName.MAX_DAILY_LOSS], readings.day_start
     if limit is None:
         return
-    total: Number = readings.equity
-    if isinstance(total, Known):
-        total = Unknown("the day's start is not known") if start is None else Known(total.value - start, total.as_of)
     for rule, pnl in (
         (MonitorRule.DAILY_LOSS_REALISED, readings.realised),
-        (MonitorRule.DAILY_LOSS_TOTAL, total),
+        (MonitorRule.DAILY_LOSS_TOTAL, readings.total),
     ):
         yield _daily_loss(rule, readings, pnl, start, limit, active)
 

@@ -1,4 +1,4 @@
-from apps.risk.models.baselines import DayBaseline, EquityWatch, LimitBreach
+from apps.risk.models.baselines import DayBaseline, EquityWatch, LimitBreach, UnexplainedChange
 from apps.risk.models.breakers import Breaker, BreakerEvent
 from apps.risk.models.breaks import Adoption, Break, OpeningBalance, ReconciliationRun
 from apps.risk.models.limits import LimitRevision, Restriction
@@ -17,4 +17,5 @@ __all__ = [
     "OrderVerdict",
     "ReconciliationRun",
     "Restriction",
+    "UnexplainedChange",
 ]

@@ -31,19 +31,53 @@ class DayBaseline(models.Model):
 
 
 class EquityWatch(models.Model):
-    """The peak of an account's equity, and when its equity was known last."""
+    """The peak of an account's equity as it was then, and when its equity was known last.
+
+    `implied_start` is equity less the broker's profit and loss of the day, as first seen that day at `implied_at`;
+    `pnl_seen` that figure as seen last. See `domain/day.py`.
+    """
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="equity_watch")
     peak = models.DecimalField(max_digits=20, decimal_places=4)
     peak_at = models.DateTimeField()
     equity = models.DecimalField(max_digits=20, decimal_places=4)
     known_at = models.DateTimeField()
+    implied_start = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
+    implied_at = models.DateTimeField(null=True, blank=True)
+    pnl_seen = models.DecimalField(max_digits=20, decimal_places=4, null=True, blank=True)
 
     class Meta:
         default_permissions = ("view",)
 
     def __str__(self) -> str:
         return f"{self.account}: peak {self.peak:,.2f}"
+
+
+class UnexplainedChange(models.Model):
+    """What the equity changed by on a trading day in New York beside profit and loss and booked payments.
+
+    Perhaps a payment that nobody has booked. `settled_at`: it was booked, or went as it had come.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="unexplained_changes")
+    date = models.DateField()
+    amount = models.DecimalField(max_digits=20, decimal_places=4)
+    currency = models.CharField(max_length=3)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-first_seen_at", "-id"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "date"], condition=Q(settled_at__isnull=True), name="risk_one_unexplained_change"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.date}: {self.amount:+,.2f} {self.currency}"
 
 
 class LimitBreach(models.Model):

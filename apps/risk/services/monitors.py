@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
@@ -12,17 +12,20 @@ from apps.broker import selectors as broker_state
 from apps.broker import services as broker
 from apps.broker.choices import Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.domain.orders import most_restrictive
-from apps.broker.models import Account, AccountPnl, TradingState
+from apps.broker.models import Account, TradingState
 from apps.journal import services as journal
 from apps.journal.choices import Level, Severity
 from apps.risk import selectors
 from apps.risk.choices import MonitorRule
+from apps.risk.day import read_peak
 from apps.risk.domain import monitors as domain
+from apps.risk.domain.day import Day
 from apps.risk.domain.limits import Limits
 from apps.risk.domain.monitors import Key, Reading, Readings
-from apps.risk.models import DayBaseline, EquityWatch, LimitBreach
+from apps.risk.models import EquityWatch, LimitBreach
 from apps.risk.monitoring import read_equity, read_exposure, read_loss_streaks, read_reject_streaks
 from apps.risk.services import emergency
+from apps.risk.services.day import remember_day
 from apps.risk.services.emergency_watch import next_trading_day
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
@@ -49,13 +52,14 @@ def judge(*, account: Account, equity: Known[Decimal] | Unknown, limits: Limits,
         cursor.execute(LOCK, [account.pk])
     _end_with_the_day(account, now)
     _note_releases(account, now)
-    seen = _remember(account, equity, now)
-    _tell_if_blind(account, seen, equity, now)
+    today = remember_day(account, equity, now)
+    _tell_if_blind(account, equity, now)
     readings = Readings(
         account=account.code,
         equity=equity,
-        day_start=_day_start(account, equity, now),
-        peak=seen.peak if seen else None,
+        day_start=today.base if isinstance(today, Day) else None,
+        total=Known(today.pnl, now) if isinstance(today, Day) else today,
+        peak=read_peak(account, now),
         realised=broker_state.realised_today(account.code, now=now),
         exposure=read_exposure(account, now),
         loss_streaks=read_loss_streaks(account),
@@ -72,54 +76,17 @@ def open_breaches(account: Account) -> list[LimitBreach]:
     return list(LimitBreach.objects.filter(account=account, ended_at=None))
 
 
-def day_of(now: datetime) -> datetime:
-    """Midnight in New York, at which the trading day began."""
-    return datetime.combine(now.astimezone(broker_state.EXCHANGE_ZONE).date(), time(), broker_state.EXCHANGE_ZONE)
-
-
 def _key(row: LimitBreach) -> Key:
     return Key(MonitorRule(row.rule), Scope(row.scope), row.target)
 
 
-def _remember(account: Account, equity: Known[Decimal] | Unknown, now: datetime) -> EquityWatch | None:
-    """The peak only rises. None before the equity was ever known."""
-    seen = EquityWatch.objects.filter(account=account).first()
-    if isinstance(equity, Unknown):
-        return seen
-    if seen is None:
-        seen = EquityWatch(account=account, peak=equity.value, peak_at=now)
-    elif equity.value > seen.peak:
-        seen.peak, seen.peak_at = equity.value, now
-    seen.equity, seen.known_at = equity.value, now
-    seen.save()
-    return seen
-
-
-def _day_start(account: Account, equity: Known[Decimal] | Unknown, now: datetime) -> Decimal | None:
-    began_at = day_of(now)
-    row = DayBaseline.objects.filter(account=account, date=began_at.date()).first()
-    if row is None and isinstance(equity, Known):
-        pnl = AccountPnl.objects.filter(account=account, as_of__gte=began_at).first()
-        start, source = domain.day_start_equity(
-            equity.value, pnl.daily if pnl else None, now=now, day_began_at=began_at
-        )
-        row = DayBaseline.objects.create(
-            account=account,
-            date=began_at.date(),
-            equity=start,
-            currency=account.base_currency,
-            taken_at=now,
-            source=source,
-        )
-    return row.equity if row else None
-
-
-def _tell_if_blind(account: Account, seen: EquityWatch | None, equity: Known[Decimal] | Unknown, now: datetime) -> None:
+def _tell_if_blind(account: Account, equity: Known[Decimal] | Unknown, now: datetime) -> None:
     """Without equity no loss is noticed: that is never an all-clear."""
     key = f"equity-unknown:{account.code}"
     if isinstance(equity, Known):
         journal.resolve_incident(key=key, detail="the equity is known again", actor=ACTOR, now=now)
         return
+    seen = EquityWatch.objects.filter(account=account).first()
     since = seen.known_at if seen else account.as_of
     if now - since > BLIND_AFTER and not broker_state.planned_restart():
         journal.open_incident(
