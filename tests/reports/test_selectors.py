@@ -23,7 +23,7 @@ from apps.reports.selectors.holdings import best, contributors, portfolio_of, sn
 from apps.reports.selectors.names import name_of
 from apps.reports.selectors.performance import performance_of
 from apps.reports.selectors.reliability import job_reliability
-from apps.reports.selectors.trades import Realised, realised_between
+from apps.reports.selectors.trades import Realised, realised_between, win_rate_of
 from apps.snapshots.models import PortfolioSnapshot
 from tests.reports import builders as build
 
@@ -98,6 +98,7 @@ def test_round_trips_count_in_the_period_in_which_they_close() -> None:
     assert (tuesday.trades.total, tuesday.trades.net) == (1, Decimal("38.6"))  # 40 - 0.4 - 1
     _, whole = performance_of(account=desk)
     assert (whole.trades.total, whole.trades.wins, whole.trades.net) == (2, 1, Decimal(7))
+    assert win_rate_of(account=desk) == whole.trades.win_rate == 0.5
 
 
 def test_replaced_revision_of_an_execution_does_not_count() -> None:
@@ -190,6 +191,7 @@ def test_result_of_an_option_whose_settlement_is_not_known_is_neither_won_nor_lo
     measured, performance = performance_of(account=desk)
     of = performance.trades
     assert (of.total, of.undecided, of.wins, of.win_rate, of.net) == (2, 1, 1, 1.0, None)
+    assert win_rate_of(account=desk) == 1.0
     assert [trip.net for trip in measured.trips if trip.name == name_of(option)] == [None]
     assert "neither won nor lost, and no sum can be stated: 1 round trip in SPX 260106C5000." in measured.remarks[0]
     assert name_of(option) in contributors(start=start, end=end).unknown
@@ -205,6 +207,9 @@ def test_order_that_closes_over_days_is_one_round_trip_of_each_period() -> None:
     build.mirror_holds(desk, {what: "0"})
     assert [(trip.quantity, trip.net) for trip in realised(desk).trips] == [(10, 100)]
     assert [(trip.quantity, trip.net) for trip in realised(desk, date(2026, 1, 6)).trips] == [(3, 30)]
+    build.execution(desk, what, "BUY", "1", "100", NOON + timedelta(days=2), perm_id=3, commission="0")
+    build.execution(desk, what, "SELL", "1", "99", NOON + timedelta(days=2), perm_id=4, commission="0")
+    assert win_rate_of(account=desk) == 0.5
 
 
 def test_bonds_and_combinations_make_no_round_trips() -> None:

@@ -16,6 +16,7 @@ from apps.broker.choices import TradingPermission
 from apps.broker.models import Account, AccountPnl, AccountValue, EquityPoint
 from apps.console.selectors import guards
 from apps.console.selectors.metrics import read_metrics
+from apps.journal import services as journal
 from apps.journal.models import Incident
 from apps.reports.selectors.performance import performance_of
 from apps.risk.choices import LimitName
@@ -214,7 +215,11 @@ def test_unbooked_withdrawal_is_left_out_of_the_drawdown_for_three_days_then_it_
 ) -> None:
     look(100_000, 0)
     look(80_000, 0, after(minutes=1))
+    look(80_000, 0, after(minutes=7))
+    [key] = open_incidents()
+    journal.resolve_incident(key=key, detail="a fee", actor="rita", now=after(minutes=8))
     assert look(80_000, 0, after(days=2)) == set()
+    assert open_incidents() == [], "a person has said what it was"
     assert look(80_000, 0, after(days=3, minutes=2)) == {"drawdown"}
     book(account, -20_000, after(minutes=1), after(days=3, minutes=3))
     assert look(80_000, 0, after(days=3, minutes=4)) == set()

@@ -36,7 +36,7 @@ def account(db: None) -> Account:
     EquityWatch.objects.create(account=row, peak=112_000, peak_at=now, equity=98_000, known_at=now)
     builders.position()
     for number, net in enumerate([5, -1, 3, 0], start=1):
-        Trade.objects.create(
+        trade = Trade.objects.create(
             account=row,
             instrument=builders.instrument(),
             direction="long",
@@ -47,6 +47,10 @@ def account(db: None) -> Account:
             entry_price=1,
             net_pnl=net,
             currency="USD",
+        )
+        sides = {"entry_value": 1, "exit_value": 1, "commission": 0}
+        trade.closings.create(
+            entry_order="a", exit_order="b", opened_at=now, closed_at=now, quantity=1, net=net, **sides
         )
     return row
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from apps.broker import selectors as broker
-from apps.broker.models import Account, Trade
+from apps.broker.models import Account
 from apps.jobs import selectors as jobs
 from apps.reports.exceptions import ReportsError
 from apps.reports.selectors.performance import performance_of
+from apps.reports.selectors.trades import win_rate_of
 from apps.risk import emergency_selectors
 from apps.risk.breaker_selectors import breaker_views
 from apps.risk.day import read_day, read_peak
@@ -92,16 +93,13 @@ def _drawdown(account: Account | None, equity: Known[Decimal] | Unknown, now: da
 
 def _performance(account: Account | None, now: datetime) -> Iterator[Metric]:
     labels = {"account": account.code} if account else {}
-    yield Metric("win_rate", "Share of closed trades that won", _win_rate(account, now), labels)
+    yield Metric("win_rate", "Share of closed round trips that won", _win_rate(account, now), labels)
     yield Metric("sharpe_ratio", "Of daily returns, annualised", _sharpe_ratio(account, now), labels)
 
 
 def _win_rate(account: Account | None, now: datetime) -> Known[float] | Unknown:
-    closed = Trade.objects.filter(account=account, closed_at__isnull=False)
-    count = closed.count() if account else 0
-    if not count:
-        return Unknown("no trade has been closed yet")
-    return Known(closed.filter(net_pnl__gt=0).count() / count, now)
+    share = win_rate_of(account=account) if account else None
+    return Unknown("no round trip has been closed yet") if share is None else Known(share, now)
 
 
 def _sharpe_ratio(account: Account | None, now: datetime) -> Known[float] | Unknown:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
 from apps.broker import selectors as broker
 from apps.broker.choices import HoldingChangeKind, TradeDirection
@@ -62,6 +62,16 @@ def realised_between(*, account: Account, first: date, last: date) -> Realised:
         *_unknown(trips, instruments),
     ]
     return Realised(trips, instruments, remarks)
+
+
+def win_rate_of(*, account: Account) -> float | None:
+    """Of all round trips ever closed whose result is known: the fraction that `realised_between` would give, counted by
+    the database. None without any."""
+    rows = Closing.objects.filter(trade__account=account).exclude(trade__instrument__sec_type__in=EXCLUDED_TYPES)
+    trips = rows.order_by().values("trade", "entry_order", "exit_order")
+    decided = trips.annotate(result=Sum("net"), unknown=Count("pk", filter=Q(net=None))).filter(unknown=0)
+    total = decided.count()
+    return decided.filter(result__gt=0).count() / total if total else None
 
 
 def _piece(row: Closing) -> RoundTrip:

@@ -56,7 +56,8 @@ class EquityWatch(models.Model):
 class UnexplainedChange(models.Model):
     """What the equity changed by on a trading day in New York beside profit and loss and booked payments.
 
-    Perhaps a payment that nobody has booked. `settled_at`: it was booked, or went as it had come.
+    Perhaps a payment that nobody has booked. `told_at`: a person was asked, once. `settled_at`: it was booked, or went
+    as it had come.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="unexplained_changes")
@@ -65,6 +66,7 @@ class UnexplainedChange(models.Model):
     currency = models.CharField(max_length=3)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

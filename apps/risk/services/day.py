@@ -9,7 +9,6 @@ from django.conf import settings
 from django.urls import reverse
 
 from apps.broker.models import Account, AccountPnl
-from apps.journal import selectors as journal_selectors
 from apps.journal import services as journal
 from apps.journal.choices import Severity
 from apps.risk import day
@@ -95,7 +94,7 @@ def _tell_of_unexplained(account: Account, now: datetime) -> None:
         left = day.left_of(row)
         if abs(left) < abs(row.amount) * UNEXPLAINED:
             _settle(row, left, now)
-        elif now - row.first_seen_at >= CERTAIN_AFTER:
+        elif row.told_at is None and now - row.first_seen_at >= CERTAIN_AFTER:
             _ask_for_booking(row, left, now)
 
 
@@ -107,11 +106,11 @@ def _settle(row: UnexplainedChange, left: Decimal, now: datetime) -> None:
 
 
 def _ask_for_booking(row: UnexplainedChange, left: Decimal, now: datetime) -> None:
-    key = incident_key(row)
-    if journal_selectors.open_incidents().filter(key=key).exists():
-        return
+    """Once: whoever resolves the incident by hand knows what it was."""
+    row.told_at = now
+    row.save()
     journal.open_incident(
-        key=key,
+        key=incident_key(row),
         title=f"{row.account}: {left:+,.2f} {row.currency} beside profit and loss: an unbooked payment?",
         severity=Severity.WARNING,
         detail=(
