@@ -67,6 +67,12 @@ def test_payment_that_cannot_count_is_refused_in_the_form(
     assert words in answer.content.decode() and not CashFlow.objects.exists()
 
 
+def test_link_that_cannot_be_read_leaves_the_moment_to_the_person(admin_client: Client) -> None:
+    page = admin_client.get(reverse(ADD), {"arrived_at": "yesterday", "amount": "5"})
+    form = page.context["adminform"].form
+    assert (page.status_code, form["arrived_at"].initial, form["amount"].initial) == (200, None, "5")
+
+
 def test_payment_is_removed_not_edited_and_both_are_remembered(admin_client: Client) -> None:
     flows = [book(), book(at=AT + timedelta(days=1))]
     change = reverse("admin:broker_cashflow_change", args=[flows[0].pk])

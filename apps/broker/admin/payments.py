@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -26,6 +27,15 @@ class CashFlowAdmin(ModelAdmin):
     search_fields = ("note", "account__code")
     date_hierarchy = "arrived_at"
     fields = ("account", "arrived_at", "amount", "currency", "note")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Links may fill the form in; a moment that cannot be read is left to the person."""
+        given: dict[str, Any] = super().get_changeform_initial_data(request)
+        try:
+            given["arrived_at"] = datetime.fromisoformat(given["arrived_at"])
+        except (KeyError, ValueError):
+            given.pop("arrived_at", None)
+        return given
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

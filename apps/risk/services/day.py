@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.urls import reverse
@@ -116,7 +117,7 @@ def _ask_for_booking(row: UnexplainedChange, left: Decimal, now: datetime) -> No
         detail=(
             f"The equity moved by {left:+,.2f} {row.currency} more than the broker's profit and loss of "
             f"{row.date} and the booked payments tell, since {row.first_seen_at:%Y-%m-%d %H:%M} UTC.\n"
-            f"A payment? Book it as of that moment: {settings.PUBLIC_URL}{reverse('admin:broker_cashflow_add')}\n"
+            f"A payment? Book it as of that moment (the page is filled in): {_booking_page(row, left)}\n"
             "Until then the daily loss follows the broker's own figure, and the drawdown leaves it out for "
             f"{day.SPARED.days} days. Was it none, a loss may be hidden: look at the account in TWS, halt if in doubt."
         ),
@@ -124,6 +125,11 @@ def _ask_for_booking(row: UnexplainedChange, left: Decimal, now: datetime) -> No
         actor=ACTOR,
         now=now,
     )
+
+
+def _booking_page(row: UnexplainedChange, left: Decimal) -> str:
+    known = {"account": row.account.pk, "arrived_at": row.first_seen_at.isoformat(), "amount": f"{left:.2f}"}
+    return f"{settings.PUBLIC_URL}{reverse('admin:broker_cashflow_add')}?{urlencode(known)}"
 
 
 def incident_key(row: UnexplainedChange) -> str:
