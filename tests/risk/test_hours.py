@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from apps.broker.domain.trading_calendars import CALENDARS
 from apps.jobs.domain.calendars import EXCHANGES
-from apps.risk.domain.hours import CALENDARS, market_is_open
+from apps.risk.domain.hours import market_is_open
 from tradeops.lib.known import Known, Unknown
 
 

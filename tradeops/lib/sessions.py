@@ -15,6 +15,9 @@ from typing import Any
 
 from tradeops.lib.errors import TradeOpsError
 
+# No exchange stays closed for longer.
+LONGEST_CLOSURE_DAYS = 60
+
 
 class UnknownCalendar(TradeOpsError):
     """The library does not know the exchange, or not that year of it."""
@@ -58,6 +61,18 @@ def is_open(code: str, now: datetime) -> bool:
     days = (now.date() + timedelta(days=offset) for offset in (-1, 0, 1))
     found = (sessions_of(code, day.year).get(day) for day in days)
     return any(session is not None and session.contains(now) for session in found)
+
+
+def last_session(code: str, now: datetime) -> tuple[date, Session]:
+    """The session that goes on at that instant, or else the last one before it. Raises UnknownCalendar."""
+    for back in range(-1, LONGEST_CLOSURE_DAYS):
+        day = now.date() - timedelta(days=back)
+        session = sessions_of(code, day.year).get(day)
+        if session is not None and session.opens_at <= now:
+            return day, session
+    raise UnknownCalendar(
+        f"The calendar {code} has no session in the {LONGEST_CLOSURE_DAYS} days before {now:%Y-%m-%d}."
+    )
 
 
 def _session(row: Any) -> Session:

@@ -44,16 +44,19 @@ class Quotes:
         held = self._delayed_by_refusal(con_id)
         if held is not None:
             quote = quote_of(held)
-            return quote_answer(con_id, contract, [quote], choose_price([quote]), held.note)
+            # A line is kept delayed only where live prices are not permitted.
+            return quote_answer(con_id, contract, [quote], choose_price([quote]), held.note, Meaning.NOT_ENTITLED)
         quotes: list[Quote] = []
         notes: list[str] = []
+        refusal = None
         for data_type in (LIVE, DELAYED, DELAYED_FROZEN):
-            quote, note = await self._try(contract, data_type)
+            quote, note, meaning = await self._try(contract, data_type)
             quotes.append(quote)
             notes += [note] if note and note not in notes else []
+            refusal = refusal or meaning
             if quote.market_price is not None or (data_type == DELAYED and choose_price(quotes)):
                 break
-        return quote_answer(con_id, contract, quotes, choose_price(quotes), " ".join(notes))
+        return quote_answer(con_id, contract, quotes, choose_price(quotes), " ".join(notes), refusal)
 
     def _delayed_by_refusal(self, con_id: int) -> Line | None:
         """A kept line that has a delayed price because live ones were refused: to ask again would change nothing."""
@@ -63,12 +66,12 @@ class Quotes:
         quote = quote_of(line)
         return line if quote.is_delayed and quote.market_price is not None else None
 
-    async def _try(self, contract: Contract, data_type: int) -> tuple[Quote, str]:
+    async def _try(self, contract: Contract, data_type: int) -> tuple[Quote, str, Meaning | None]:
         async with self._lines.line(contract, data_type) as line:
             await first_values(line)
             if line.code == LINK_LOST:
                 raise NotConnectedError(line.text)
-            return quote_of(line), hint(contract, line)
+            return quote_of(line), hint(contract, line), rule_for(line.code).meaning if line.code else None
 
 
 async def first_values(line: Line) -> None:
@@ -150,8 +153,14 @@ def hint(contract: Contract, line: Line) -> str:
 
 
 def quote_answer(
-    con_id: int, contract: Contract | None, quotes: Sequence[Quote], chosen: ChosenPrice | None, note: str
+    con_id: int,
+    contract: Contract | None,
+    quotes: Sequence[Quote],
+    chosen: ChosenPrice | None,
+    note: str,
+    refusal: Meaning | None = None,
 ) -> dict[str, Any]:
+    """`refusal`: what the broker refused first, None where it refused nothing."""
     shown = chosen.quote if chosen else next(iter(quotes), None)
     greeks = shown.greeks if shown else None
     number = parsing.decimal_text
@@ -169,4 +178,5 @@ def quote_answer(
         "currency": contract.currency if contract else "",
         "greeks": {name: number(getattr(greeks, name)) for name in Greeks.__slots__} if greeks else None,
         "note": note,
+        "refusal": refusal.value if refusal else None,
     }

@@ -28,6 +28,12 @@ from apps.broker.selectors.trades import (
     realised_today,
     trades_closed_between,
     unmatched_between,
+    OPTION_TYPES,
+    closings_between,
+    open_option_trades,
+    open_trades,
+    realised_today,
+    trades_closed_between,
 )
 
 __all__ = [
@@ -35,6 +41,7 @@ __all__ = [
     "EXCHANGE_ZONE",
     "FOLLOWING",
     "GATEWAY_NOT_RUNNING",
+    "OPTION_TYPES",
     "STALE_SECONDS",
     "SessionView",
     "account_value",
@@ -48,6 +55,7 @@ __all__ = [
     "external_activity",
     "live_is_unlocked",
     "open_ledger_orders",
+    "open_option_trades",
     "open_orders",
     "open_trades",
     "order_story",

@@ -12,6 +12,7 @@ from apps.broker.selectors.mirror import EXCHANGE_ZONE, session
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
 
+OPTION_TYPES = ("OPT", "FOP")
 NOT_SYNCHRONISED = "service not ready: the gateway has not completed its first synchronisation with the broker"
 
 
@@ -25,6 +26,16 @@ def trades_closed_between(
 
 def open_trades(account: str = "", *, strategy: str | None = None) -> QuerySet[Trade]:
     return _trades(account, strategy).filter(closed_at=None)
+
+
+def open_option_trades() -> QuerySet[Trade]:
+    """Of every account, the oldest first; with `closed_quantity` and `closed_entry_value` of the part taken back.
+
+    Both are None where nothing was; the value is money in the trade's currency.
+    """
+    taken_back = {"closed_quantity": Sum("closings__quantity"), "closed_entry_value": Sum("closings__entry_value")}
+    rows = open_trades().filter(instrument__sec_type__in=OPTION_TYPES)
+    return rows.annotate(**taken_back).order_by("opened_at", "id")
 
 
 def closings_between(start: datetime, end: datetime, *, account: str) -> QuerySet[Closing]:

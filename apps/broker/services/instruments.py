@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from apps.broker.asking import ask
+from apps.broker.asking import Question, ask, ask_each
 from apps.broker.choices import RequestKind
 from apps.broker.models import Instrument
 from tradeops.lib.known import Known, Unknown
@@ -16,6 +16,9 @@ TEXTS = (
     *("symbol", "sec_type", "currency", "exchange", "primary_exchange", "local_symbol", "trading_class", "right"),
     *("long_name", "time_zone"),
 )
+# Details of a busy broker take their time; more at once would not be faster.
+DETAILS_SECONDS = 20.0
+AT_ONCE = 20
 
 
 def find_instrument(*, con_id: int, requested_by: str, timeout: float = 8.0) -> Known[Instrument] | Unknown:
@@ -32,6 +35,45 @@ def find_instrument(*, con_id: int, requested_by: str, timeout: float = 8.0) -> 
     if row is None:
         return Unknown(f"the broker knows no contract {con_id}")
     return Known(_remember(row, answer.as_of), answer.as_of)
+
+
+def find_each(*, questions: Sequence[Mapping[str, Any]], requested_by: str) -> list[Known[Instrument] | Unknown]:
+    """The contract that each description (as of a contract details question) means, asked of the broker at once.
+
+    Remembered with what they tell. Unknown where the broker knows none, or several.
+    """
+    found: list[Known[Instrument] | Unknown] = [Unknown("not asked")] * len(questions)
+    asked = [Question(RequestKind.CONTRACT_DETAILS, {"query": query}) for query in questions]
+    for place, answer in ask_each(asked, timeout=DETAILS_SECONDS, at_once=AT_ONCE, requested_by=requested_by):
+        found[place] = answer if isinstance(answer, Unknown) else _only_one(answer, questions[place])
+    return found
+
+
+def find_underlyings(*, con_ids: Sequence[int], requested_by: str) -> dict[int, Known[Instrument] | Unknown]:
+    """What each option is an option on, by the option's contract id."""
+    asked = [Question(RequestKind.CONTRACT_DETAILS, {"query": {"con_id": con_id}}) for con_id in con_ids]
+    under: dict[int, Known[int] | Unknown] = {}
+    for place, answer in ask_each(asked, timeout=DETAILS_SECONDS, at_once=AT_ONCE, requested_by=requested_by):
+        under[con_ids[place]] = answer if isinstance(answer, Unknown) else _underlying_id(answer)
+    wanted = sorted({known.value for known in under.values() if isinstance(known, Known)})
+    stored = Instrument.objects.filter(con_id__in=wanted, min_tick__isnull=False)
+    found: dict[int, Known[Instrument] | Unknown] = {row.con_id: Known(row, row.as_of) for row in stored}
+    missing = [con_id for con_id in wanted if con_id not in found]
+    described = find_each(questions=[{"con_id": con_id} for con_id in missing], requested_by=requested_by)
+    found |= dict(zip(missing, described, strict=True))
+    return {con_id: found[known.value] if isinstance(known, Known) else known for con_id, known in under.items()}
+
+
+def _underlying_id(answer: Known[Any]) -> Known[int] | Unknown:
+    con_id = next((row["under_con_id"] for row in answer.value), 0)
+    return Known(con_id, answer.as_of) if con_id else Unknown("the broker names no underlying")
+
+
+def _only_one(answer: Known[Any], query: Mapping[str, Any]) -> Known[Instrument] | Unknown:
+    if len(answer.value) != 1:
+        number = len(answer.value) or "no"
+        return Unknown(f"the broker knows {number} contracts {' '.join(str(value) for value in query.values())}")
+    return Known(_remember(answer.value[0], answer.as_of), answer.as_of)
 
 
 def _remember(row: Mapping[str, Any], as_of: datetime) -> Instrument:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
+from apps.broker.domain.trading_calendars import calendar_of
 from tradeops.lib.known import Known, Unknown
 from tradeops.lib.sessions import UnknownCalendar, is_open
 
@@ -12,35 +13,6 @@ NEW_YORK = ZoneInfo("America/New_York")
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 # Currencies: from Sunday to Friday, with a pause at the end of each New York day.
 CURRENCIES_CLOSE, CURRENCIES_OPEN = time(17, 0), time(17, 15)
-
-CALENDARS = {
-    "XNYS": ("NYSE", "ARCA", "AMEX", "NASDAQ", "ISLAND", "BATS", "IEX", "PINK", "CBOE", "CBOE2", "ISE", "BOX", "PHLX"),
-    "XLON": ("LSE", "LSEETF"),
-    "XETR": ("IBIS", "IBIS2"),
-    "XPAR": ("SBF",),
-    "XAMS": ("AEB",),
-    "XMIL": ("BVME", "BVME.ETF"),
-    "XMAD": ("BM",),
-    "XSWX": ("EBS",),
-    "XSTO": ("SFB",),
-    "XTSE": ("TSE",),
-    "XTKS": ("TSEJ",),
-    "XHKG": ("SEHK",),
-    "XASX": ("ASX",),
-    "CMES": ("CME", "GLOBEX", "CBOT", "ECBOT", "NYMEX", "COMEX"),
-}
-BY_EXCHANGE = {exchange: calendar for calendar, exchanges in CALENDARS.items() for exchange in exchanges}
-# Where the exchange says nothing (SMART): the currency does, the euro's many exchanges apart.
-BY_CURRENCY = {
-    "USD": "XNYS",
-    "GBP": "XLON",
-    "CHF": "XSWX",
-    "SEK": "XSTO",
-    "CAD": "XTSE",
-    "JPY": "XTKS",
-    "HKD": "XHKG",
-    "AUD": "XASX",
-}
 
 
 def market_is_open(
@@ -50,8 +22,7 @@ def market_is_open(
         return Known(True, now)
     if sec_type == "CASH":
         return Known(currencies_trade(now), now)
-    named = BY_EXCHANGE.get(primary_exchange) or BY_EXCHANGE.get(exchange)
-    calendar = named or (None if sec_type in {"FUT", "FOP"} else BY_CURRENCY.get(currency))
+    calendar = calendar_of(sec_type=sec_type, primary_exchange=primary_exchange, exchange=exchange, currency=currency)
     if calendar is None:
         return Unknown(f"no calendar is known for {primary_exchange or exchange or sec_type} {currency}")
     try:
