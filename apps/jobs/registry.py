@@ -25,6 +25,8 @@ RUN_PERMISSION = "jobs.run_job"
 class Job:
     """`retry_delays[n]` are the seconds before attempt n+1. `cron` empty: runs only when somebody asks.
 
+    `why_then`: why the declared schedule is the default, for whoever edits it.
+
     While `waits_for()` names a reason, a run waits without using up an attempt, for at most `wait_limit` seconds after
     it was due.
     """
@@ -46,6 +48,7 @@ class Job:
     depends_on: str = ""
     waits_for: Waits | None = None
     wait_limit: int = 2 * 3600
+    why_then: str = ""
 
     @property
     def plan(self) -> plans.Plan:
@@ -73,6 +76,7 @@ def job(
     depends_on: str = "",
     waits_for: Waits | None = None,
     wait_limit: int = 2 * 3600,
+    why_then: str = "",
 ) -> Callable[[JobFunction], JobFunction]:
     """Declare a function of a `tasks.py` as a job. Its schedule is only the default: operators edit the row.
 
@@ -99,6 +103,7 @@ def job(
                 depends_on=depends_on,
                 waits_for=waits_for,
                 wait_limit=wait_limit,
+                why_then=why_then,
             )
         )
         return function

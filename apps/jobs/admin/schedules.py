@@ -24,11 +24,11 @@ class JobScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not subscr
     form = ScheduleForm
     change_form_template = "admin/jobs/jobschedule/change_form.html"
     list_display = ("job", "title", "planned", "enabled", "next_due", "depends_on", "catch_up", "last_run")
-    readonly_fields = ("job", "title")
+    readonly_fields = ("job", "title", "default")
     actions = ("run_now", "skip_next", "unskip")
     fieldsets = (
         (None, {"fields": ("job", "title", "enabled")}),
-        ("When it is due", {"fields": ("cron", "time_zone", "calendar", "minutes_after_close")}),
+        ("When it is due", {"fields": ("cron", "time_zone", "calendar", "minutes_after_close", "default")}),
         ("When that cannot be", {"fields": ("grace_minutes", "catch_up", "depends_on")}),
     )
 
@@ -39,6 +39,14 @@ class JobScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not subscr
     @admin.display(description="When")
     def planned(self, schedule: JobSchedule) -> str:
         return str(schedule.plan)
+
+    @admin.display(description="Default")
+    def default(self, schedule: JobSchedule) -> str:
+        """When it came with the product, and why then."""
+        if not registry.is_known(schedule.job):
+            return "-"
+        job = registry.find(schedule.job)
+        return f"{job.plan}. {job.why_then}".strip() if job.why_then else str(job.plan)
 
     @admin.display(description="Next run (UTC)", ordering="next_due_at")
     def next_due(self, schedule: JobSchedule) -> str:
