@@ -7,6 +7,9 @@ from apps.jobs.context import JobContext
 from apps.jobs.registry import job
 from apps.snapshots import portfolio, services
 from apps.snapshots.domain.valuation import Valuation
+from apps.snapshots.exceptions import CaptureIncomplete, TooLate
+from apps.snapshots.services import Capture
+from apps.snapshots.trading_day import NEW_YORK, trading_day
 
 
 @job(
@@ -44,3 +47,54 @@ def describe(valuation: Valuation) -> dict[str, Any]:
         "positions": len(valuation.positions),
         "price_sources": valuation.sources,
     }
+
+
+@job(
+    name="position_snapshots",
+    title="Snapshots of option positions",
+    aliases=("snapshot_positions",),
+    calendar=NEW_YORK,
+    minutes_after_close=5,
+    timeout=240,
+    # Until shortly before midnight in New York the closing quotes still stand; a later run would tell of another day.
+    catch_up="skip",
+    grace_minutes=470,
+    waits_for=broker.planned_restart,
+    why_then=(
+        "That is 16:05 in New York, 13:05 on half-days: the day's orders have settled, prices are final, and the "
+        "broker is asked less than at the close itself. A run that is missed is caught up once, on the same day only: "
+        "values of the next day would be wrong, so later it is recorded as missed. For a fixed time empty the minutes "
+        "and write a cron such as 15 16 * * 1-5 with America/New_York and the same calendar."
+    ),
+)
+def position_snapshots(context: JobContext) -> dict[str, Any]:
+    """After the New York close: how every open option trade stands, one snapshot a trade and trading day."""
+    check_day(context)
+    found = services.capture_positions(now=context.now, job_run=context.run.pk, progress=context.progress)
+    for line in [*(str(failure) for failure in found.failed), *found.untracked, *found.notes]:
+        context.log(line)
+    hopeful = [failure for failure in found.failed if failure.may_succeed]
+    if hopeful:
+        raise CaptureIncomplete(f"{hopeful[0]}. {len(hopeful)} in all; the next attempt takes only what is missing.")
+    return describe_capture(found)
+
+
+def check_day(context: JobContext) -> None:
+    """A run for a slot of another day would store that day's row with today's values."""
+    slot = context.run.purpose
+    if slot is not None and (meant := trading_day(slot)) != (today := trading_day(context.now)):
+        raise TooLate(f"This run was meant for {meant}; the quotes are of {today} by now. Nothing was captured.")
+
+
+def describe_capture(found: Capture) -> dict[str, Any]:
+    return {
+        "captured": len(found.taken),
+        "already": found.already,
+        "incomplete": sum(bool(row.missing) for row in found.taken),
+        "failed": [str(failure) for failure in found.failed],
+        "untracked": found.untracked,
+        "notice": NO_POSITIONS if found.is_empty_book else "",
+    }
+
+
+NO_POSITIONS = "No open option trades: nothing to capture."

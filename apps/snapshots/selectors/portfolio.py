@@ -1,4 +1,4 @@
-"""Reading snapshots."""
+"""Reading portfolio snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking and storing snapshots."""
+"""Taking and storing the portfolio snapshot."""
 
 from __future__ import annotations
 

@@ -1,0 +1,204 @@
+"""Asking the broker for option prices with Greeks, their underlyings, SPY and VIX. Stores nothing but contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from apps.broker import selectors as broker_state
+from apps.broker import services as broker
+from apps.broker.choices import RequestKind
+from apps.broker.domain.trading_calendars import calendar_of
+from apps.broker.models import Instrument
+from apps.snapshots.domain.answers import find_decimal
+from apps.snapshots.domain.position import Sight
+from apps.snapshots.exceptions import BrokerUnknown
+from tradeops.lib.known import Known, Unknown
+from tradeops.lib.sessions import UnknownCalendar, is_open
+
+REQUESTED_BY = "position snapshots"
+SPY = {"symbol": "SPY", "sec_type": "STK", "exchange": "SMART", "currency": "USD"}
+VIX = {"symbol": "VIX", "sec_type": "IND", "exchange": "CBOE", "currency": "USD"}
+ANSWER_SECONDS = 30.0
+# Contracts of one question; all that are asked at once leave a fifth of the lines to others, such as order tickets.
+GROUP = 20
+SHARE_OF_LINES = 0.8
+# As the broker's answer names the numbers of its model.
+GREEKS = {"delta": "delta", "theta": "theta", "gamma": "gamma", "vega": "vega", "iv": "implied_volatility"}
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(slots=True)
+class OptionMarket:
+    """`sights` and `failed` by contract id; `failed` says why nothing is known, `hopeless` of them name no contract.
+
+    `underlyings` by the contract id of the option.
+    """
+
+    sights: dict[int, Sight] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    hopeless: set[int] = field(default_factory=set)
+    underlyings: dict[int, Instrument] = field(default_factory=dict)
+    spy: Instrument | None = None
+    vix: Instrument | None = None
+
+    def sight_of(self, instrument: Instrument | None) -> Sight | None:
+        """None for what could not be found at the broker."""
+        return None if instrument is None else self.sights.get(instrument.con_id, Sight())
+
+
+def require_connection() -> None:
+    """Raises BrokerUnknown while nothing could be asked of the broker."""
+    session = broker_state.session()
+    if session.is_connected and session.data_link_up:
+        return
+    reason = session.reason or session.state.label.lower()
+    raise BrokerUnknown(
+        f"Failed to connect to IBKR: cannot connect to {session.host}:{session.port}: {reason.rstrip('.')}. "
+        "No snapshot was stored; see the runbook: Read the session state."
+    )
+
+
+def read_market(
+    options: Sequence[Instrument], known_underlyings: Mapping[int, Instrument], *, now: datetime, progress: Progress
+) -> OptionMarket:
+    """Quotes of the options and of everything their snapshots need, each contract once.
+
+    Raises BrokerUnknown when not a single option was answered.
+    """
+    market = OptionMarket(underlyings=find_underlyings(options, known_underlyings))
+    market.spy, market.vix = find_index(SPY), find_index(VIX)
+    around = [*market.underlyings.values(), *(row for row in (market.spy, market.vix) if row is not None)]
+    contracts = {row.con_id: row for row in [*around, *options]}
+    look(market, contracts, now, progress)
+    again = [con_id for con_id, sight in market.sights.items() if deserves_another_look(contracts[con_id], sight)]
+    again += [con_id for con_id in market.failed if con_id not in market.hopeless]
+    if again:
+        look(market, {con_id: contracts[con_id] for con_id in again}, now, progress)
+    if options and not any(option.con_id in market.sights for option in options):
+        reason = next(iter(market.failed.values()), "no answer").rstrip(".")
+        raise BrokerUnknown(f"The broker did not say (quotes of options): {reason}. No snapshot was stored.")
+    return market
+
+
+def find_underlyings(options: Sequence[Instrument], known: Mapping[int, Instrument]) -> dict[int, Instrument]:
+    """By the option's contract id; asked once for each class of options that is not known yet."""
+    classes: dict[tuple[str, str, str], list[Instrument]] = {}
+    for option in options:
+        classes.setdefault((option.symbol, option.trading_class, option.currency), []).append(option)
+    found: dict[int, Instrument] = {}
+    unknown: list[list[Instrument]] = []
+    for members in classes.values():
+        underlying = next((known[option.con_id] for option in members if option.con_id in known), None)
+        if underlying is None:
+            unknown.append(members)
+        else:
+            found |= {option.con_id: underlying for option in members}
+    answers = broker.find_underlyings(con_ids=[members[0].con_id for members in unknown], requested_by=REQUESTED_BY)
+    for members in unknown:
+        answer = answers[members[0].con_id]
+        if isinstance(answer, Known):
+            found |= {option.con_id: answer.value for option in members}
+    return found
+
+
+def find_index(description: Mapping[str, str]) -> Instrument | None:
+    """From the table, or asked once and remembered there."""
+    names = ("symbol", "sec_type", "currency")
+    stored = Instrument.objects.filter(min_tick__isnull=False, **{name: description[name] for name in names})
+    if (row := stored.order_by("pk").first()) is not None:
+        return row
+    [answer] = broker.find_each(questions=[description], requested_by=REQUESTED_BY)
+    return answer.value if isinstance(answer, Known) else None
+
+
+def look(market: OptionMarket, contracts: Mapping[int, Instrument], now: datetime, progress: Progress) -> None:
+    """One round of quotes. What is known already is only replaced by what says more."""
+    lines = max(1, int(settings.BROKER.market_data_lines * SHARE_OF_LINES))
+    groups = list(grouped(list(contracts), min(GROUP, lines)))
+    questions = [broker.Question(RequestKind.QUOTES, {"con_ids": group}) for group in groups]
+    answers = broker.ask_each(
+        questions, timeout=ANSWER_SECONDS, at_once=max(1, lines // GROUP), requested_by=REQUESTED_BY
+    )
+    done = 0
+    for place, answer in answers:
+        done += len(groups[place])
+        progress(done, len(contracts), "asking the broker")
+        if isinstance(answer, Unknown):
+            market.failed |= {con_id: answer.reason for con_id in groups[place] if con_id not in market.sights}
+            continue
+        for row in answer.value:
+            take_in(market, contracts[row["con_id"]], row, answer.as_of, now)
+
+
+def take_in(market: OptionMarket, contract: Instrument, row: Mapping[str, Any], at: datetime, now: datetime) -> None:
+    if not row["symbol"]:
+        market.failed[contract.con_id] = row["note"] or "the broker knows no such contract"
+        market.hopeless.add(contract.con_id)
+        return
+    sight, before = read_sight(row, at, was_closed=is_closed(contract, now)), market.sights.get(contract.con_id)
+    market.failed.pop(contract.con_id, None)
+    if before is None or completeness(sight) >= completeness(before):
+        market.sights[contract.con_id] = sight
+
+
+def read_sight(row: Mapping[str, Any], at: datetime, *, was_closed: bool) -> Sight:
+    """From one row of the broker's answer. Prices that are not above zero, and what is no number, are not there."""
+    price, told = find_decimal(row["price"]), row["greeks"] or {}
+    greeks = {name: find_decimal(told.get(key)) for name, key in GREEKS.items()}
+    has_price = price is not None and price > 0
+    return Sight(
+        price=price if has_price else None,
+        source=row["price_source"] or "" if has_price else "",
+        greeks={
+            name: float(value) for name, value in greeks.items() if value is not None and is_plausible(name, value)
+        },
+        refusal=row["refusal"] or "",
+        note=row["note"],
+        was_closed=was_closed,
+        at=at,
+    )
+
+
+def is_plausible(name: str, value: Decimal) -> bool:
+    """A volatility of nothing is what a model says that has none; no delta lies beyond 1."""
+    return value > 0 if name == "iv" else abs(value) <= 1 if name == "delta" else True
+
+
+def completeness(sight: Sight) -> tuple[bool, int]:
+    return sight.price is not None, len(sight.greeks)
+
+
+def deserves_another_look(contract: Instrument, sight: Sight) -> bool:
+    """The broker takes some seconds for the first Greeks of an option; what it refuses, it refuses again."""
+    if sight.refusal or sight.was_closed:
+        return False
+    return sight.price is None or (contract.sec_type in broker_state.OPTION_TYPES and len(sight.greeks) < len(GREEKS))
+
+
+def is_closed(contract: Instrument, now: datetime) -> bool:
+    """By the calendar; False where nobody can tell."""
+    calendar = trading_calendar(contract)
+    try:
+        return calendar is not None and not is_open(calendar, now)
+    except UnknownCalendar:
+        return False
+
+
+def trading_calendar(contract: Instrument) -> str | None:
+    return calendar_of(
+        sec_type=contract.sec_type,
+        primary_exchange=contract.primary_exchange,
+        exchange=contract.exchange,
+        currency=contract.currency,
+    )
+
+
+def grouped(con_ids: list[int], size: int) -> Iterable[list[int]]:
+    return (con_ids[start : start + size] for start in range(0, len(con_ids), size))

@@ -1,0 +1,6 @@
+"""Taking and storing snapshots."""
+
+from apps.snapshots.services.portfolio import remarks, store_snapshot, take_portfolio_snapshot
+from apps.snapshots.services.positions import Capture, capture_positions
+
+__all__ = ["Capture", "capture_positions", "remarks", "store_snapshot", "take_portfolio_snapshot"]

@@ -1,0 +1,247 @@
+"""Capturing how the open option trades stand: one snapshot a trade and trading day."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+from apps.broker import selectors as broker_state
+from apps.broker import services as broker
+from apps.broker.choices import TradeDirection
+from apps.broker.models import Trade
+from apps.journal import services as journal
+from apps.journal.choices import Level
+from apps.snapshots import selectors
+from apps.snapshots.domain.options import open_entry_premium
+from apps.snapshots.domain.position import Held, Surroundings, capture
+from apps.snapshots.exceptions import IncompleteAnswer
+from apps.snapshots.models import PositionSnapshot
+from apps.snapshots.option_market import REQUESTED_BY, OptionMarket, read_market, require_connection
+from apps.snapshots.trading_day import trading_day
+from tradeops.lib.known import Unknown
+
+logger = logging.getLogger(__name__)
+
+STEP = "Position snapshot"
+SCOPE = "snapshots"
+MONEY = Decimal("0.0001")
+PRICE = Decimal("0.00000001")
+NOTE_LENGTH = 500
+# Whoever captures at the same time waits, and then finds what is there already.
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('snapshots_positions', 0))"
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trade without its snapshot. `may_succeed`: trying again may bring it."""
+
+    trade: Trade
+    reason: str
+    may_succeed: bool
+
+    def __str__(self) -> str:
+        return f"Failed to capture {self.trade.instrument}: {self.reason}"
+
+
+@dataclass(slots=True)
+class Capture:
+    """What a run brought. `already`: trades that had their snapshot of the day before it."""
+
+    taken: list[PositionSnapshot] = field(default_factory=list)
+    already: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    untracked: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty_book(self) -> bool:
+        return not (self.taken or self.already or self.failed)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person can do about what is missing; each once."""
+        return list(dict.fromkeys(row.note for row in self.taken if row.note))
+
+
+def quiet(done: int, total: int, text: str) -> None:
+    return None
+
+
+def capture_positions(
+    *, now: datetime, job_run: int | None = None, dry_run: bool = False, progress: Progress = quiet
+) -> Capture:
+    """Ask the broker and store a snapshot of every open option trade that has none of this trading day.
+
+    Raises BrokerUnknown, and stores nothing, when the broker cannot be asked. What fails for a single trade is told
+    and kept in `failed`; the others are stored.
+    """
+    require_connection()
+    trades = list(broker_state.open_option_trades())
+    found = Capture(untracked=selectors.untracked_options(trades))
+    days = {trade.pk: trading_day(now, trade.instrument) for trade in trades}
+    present = selectors.captured_among(days.items())
+    due = [trade for trade in trades if (trade.pk, days[trade.pk]) not in present]
+    found.already = len(trades) - len(due)
+    if due:
+        _describe(due, found)
+        able = without_failed(due, found)
+        market = read_market(
+            [trade.instrument for trade in able], selectors.known_underlyings(able), now=now, progress=progress
+        )
+        attempts = (_attempt(trade, days[trade.pk], market, now, job_run, found) for trade in able)
+        rows = [row for row in attempts if row is not None]
+        progress(len(rows), len(due), "storing" if not dry_run else "not storing")
+        found.taken = rows if dry_run else _store(rows, found)
+    if not dry_run:
+        _tell(found)
+    return found
+
+
+def without_failed(trades: Sequence[Trade], found: Capture) -> list[Trade]:
+    failed = {failure.trade.pk for failure in found.failed}
+    return [trade for trade in trades if trade.pk not in failed]
+
+
+def _describe(trades: Sequence[Trade], found: Capture) -> None:
+    """Without its details a contract's multiplier and magnifier are mere defaults: ask for what is not there yet."""
+    vague = [trade for trade in trades if trade.instrument.min_tick is None]
+    questions = [{"con_id": trade.instrument.con_id} for trade in vague]
+    for trade, answer in zip(vague, broker.find_each(questions=questions, requested_by=REQUESTED_BY), strict=True):
+        if isinstance(answer, Unknown):
+            found.failed.append(Failure(trade, answer.reason, may_succeed=True))
+        else:
+            trade.instrument = answer.value
+
+
+def _attempt(
+    trade: Trade, day: date, market: OptionMarket, now: datetime, job_run: int | None, found: Capture
+) -> PositionSnapshot | None:
+    """None, with the failure kept, when this one cannot be had: the others go on."""
+    con_id = trade.instrument.con_id
+    try:
+        if con_id in market.failed:
+            may_succeed = con_id not in market.hopeless
+            found.failed.append(Failure(trade, market.failed[con_id], may_succeed))
+            return None
+        return _row(trade, day, market, now, job_run)
+    except Exception as error:
+        logger.exception("Failed to capture %s", trade.instrument)
+        found.failed.append(Failure(trade, f"{type(error).__name__}: {error}"[:300], may_succeed=False))
+        return None
+
+
+def _row(trade: Trade, day: date, market: OptionMarket, now: datetime, job_run: int | None) -> PositionSnapshot:
+    instrument, underlying = trade.instrument, market.underlyings.get(trade.instrument.con_id)
+    sight, stock = market.sights[instrument.con_id], market.sight_of(underlying)
+    around = Surroundings(
+        stock=stock,
+        stock_magnifier=underlying.price_magnifier if underlying else 1,
+        vix=market.sight_of(market.vix),
+        spy=market.sight_of(market.spy),
+    )
+    captured = capture(held_of(trade), day, sight, around)
+    notes = [sight.note, stock.note if stock else ""]
+    return PositionSnapshot(
+        trade=trade,
+        snapshot_date=day,
+        captured_at=sight.at or now,
+        account=trade.account,
+        instrument=instrument,
+        underlying=underlying,
+        price_source=sight.source,
+        stock_price_source=stock.source if stock else "",
+        missing={name: reason.value for name, reason in captured.missing.items()},
+        missing_count=len(captured.missing),
+        note=" ".join(dict.fromkeys(note for note in notes if note))[:NOTE_LENGTH],
+        job_run=job_run,
+        **{name: rounded(name, value) for name, value in captured.values.items()},
+    )
+
+
+def rounded(name: str, value: Decimal | float | int | None) -> Decimal | float | int | None:
+    if not isinstance(value, Decimal):
+        return value
+    return value.quantize(MONEY if name == "current_pnl" else PRICE)
+
+
+def held_of(trade: Trade) -> Held:
+    """A trade of `selectors.open_option_trades`. Raises IncompleteAnswer for one of which nothing is open."""
+    instrument = trade.instrument
+    if trade.open_quantity <= 0:
+        raise IncompleteAnswer("nothing of it is open")
+    closed_quantity, closed_value = (getattr(trade, name) for name in ("closed_quantity", "closed_entry_value"))
+    worth = instrument.multiplier / instrument.price_magnifier
+    entry = open_entry_premium(
+        entry_premium=trade.entry_price / instrument.price_magnifier,
+        open_quantity=trade.open_quantity,
+        closed_quantity=closed_quantity or Decimal(0),
+        closed_entry_premium=(closed_value or Decimal(0)) / worth / instrument.price_magnifier,
+    )
+    return Held(
+        is_long=trade.direction == TradeDirection.LONG,
+        contracts=trade.open_quantity,
+        entry_premium=entry,
+        multiplier=instrument.multiplier,
+        price_magnifier=instrument.price_magnifier,
+        right=instrument.right,
+        strike=instrument.strike,
+        expires_on=instrument.expires_on,
+    )
+
+
+def _store(rows: Sequence[PositionSnapshot], found: Capture) -> list[PositionSnapshot]:
+    """All at once; one by one where a single row cannot be stored, so that it costs no other."""
+    try:
+        return _insert(rows, found)
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError:
+        logger.warning("the position snapshots cannot be stored together; trying one by one")
+    stored = []
+    for row in rows:
+        try:
+            stored += _insert([row], found)
+        except (OperationalError, InterfaceError):
+            raise
+        except DatabaseError as error:
+            if row.trade is not None:
+                found.failed.append(Failure(row.trade, str(error).strip()[:300], may_succeed=False))
+    return stored
+
+
+@transaction.atomic
+def _insert(rows: Sequence[PositionSnapshot], found: Capture) -> list[PositionSnapshot]:
+    """Those that were stored: what another run has captured meanwhile stays as it is."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK)
+    present = selectors.captured_among((row.trade_id, row.snapshot_date) for row in rows)
+    new = [row for row in rows if (row.trade_id, row.snapshot_date) not in present]
+    PositionSnapshot.objects.bulk_create(new)
+    found.already += len(rows) - len(new)
+    return new
+
+
+def _tell(found: Capture) -> None:
+    for failure in found.failed:
+        symbol = failure.trade.instrument.symbol
+        journal.record(step=STEP, message=str(failure), level=Level.ERROR, scope=SCOPE, symbol=symbol)
+    for row in found.taken:
+        if row.missing:
+            logger.warning("Failed to capture %s of %s: %s", ", ".join(row.missing), row.instrument, reasons(row))
+    for remark in found.untracked:
+        journal.record(step=STEP, message=remark, level=Level.WARN, scope=SCOPE)
+    incomplete = sum(bool(row.missing) for row in found.taken)
+    message = f"captured {len(found.taken)} position snapshots, {incomplete} of them incomplete"
+    message += f"; {found.already} were there already" if found.already else ""
+    message += f"; {len(found.failed)} failed" if found.failed else ""
+    journal.record(step=STEP, message=message, level=Level.WARN if found.failed else Level.INFO, scope=SCOPE)
+
+
+def reasons(row: PositionSnapshot) -> str:
+    return ", ".join(sorted(set(row.missing.values()))).replace("_", " ")

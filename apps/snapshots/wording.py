@@ -1,0 +1,19 @@
+"""How numbers of a position snapshot are written for people. What is unknown is called so."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+UNKNOWN = "unknown"
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    return UNKNOWN if amount is None else f"{amount:+,.2f} {currency}"
+
+
+def percent(fraction: float | None) -> str:
+    return UNKNOWN if fraction is None else f"{100 * fraction:+.1f} %"
+
+
+def days(number: int | None) -> str:
+    return UNKNOWN if number is None else str(number)
