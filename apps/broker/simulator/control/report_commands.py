@@ -24,6 +24,7 @@ def status(gateway: Gateway, words: Sequence[str]) -> Result:
             "version": session.version,
             "received": session.received,
             "sent": session.sent,
+            "violations": session.violations,
             "subscriptions": sorted(f"{stream.kind.name.lower()} {stream.request_id}" for stream in session.streams),
         }
         for session in gateway.sessions.values()

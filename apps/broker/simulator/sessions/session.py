@@ -103,6 +103,11 @@ class Session:
         else:
             self._refuse()
 
+    @property
+    def violations(self) -> int:
+        """Messages that were refused for coming too fast."""
+        return self._rate.violations
+
     def _process(self, fields: list[str]) -> None:
         if self.started and not self.gateway.faults.broker_connected and not is_local(fields):
             self._held.append(fields)
