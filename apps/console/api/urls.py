@@ -6,6 +6,7 @@ from apps.console.api.emergency import CancelAllView, CloseAllView, HaltView, Re
 from apps.console.api.incidents import AcknowledgeView, IncidentsView
 from apps.console.api.jobs import JobsView, RunJobView, RunsView
 from apps.console.api.orders import ApproveView, CancelView, ModifyView, OrdersView, OrderView, RejectView
+from apps.console.api.snapshots import PositionSnapshotsView
 from apps.console.api.strategies import LatestRebalanceView, LatestSignalView
 from apps.console.api.stream import events_stream
 from apps.console.api.trading import TradingView
@@ -24,6 +25,7 @@ urlpatterns = [
     path("open-orders/latest", views.LiveOpenOrdersView.as_view(), name="api-open-orders-latest"),
     path("strategies/signal/latest", LatestSignalView.as_view(), name="api-strategies-signal-latest"),
     path("strategies/rebalance/latest", LatestRebalanceView.as_view(), name="api-strategies-rebalance-latest"),
+    path("snapshots/positions/", PositionSnapshotsView.as_view(), name="api-snapshots-positions"),
     path("incidents/", IncidentsView.as_view(), name="api-incidents"),
     path("incidents/<int:pk>/acknowledge", AcknowledgeView.as_view(), name="api-incident-acknowledge"),
     path("emergency/halt", HaltView.as_view(), name="api-emergency-halt"),

@@ -16,6 +16,7 @@ from tradeops.lib import clock
 
 def check_data() -> Iterator[Check]:
     yield check_snapshots()
+    yield check_position_snapshots()
     yield check_schedules()
     yield check_database_size()
 
@@ -26,6 +27,19 @@ def check_snapshots() -> Check:
     if taken == 0:
         return warn("snapshots", detail, "Take one with `manage.py snapshot`; its job is daily_snapshot.")
     return ok("snapshots", detail)
+
+
+def check_position_snapshots() -> Check:
+    """Missing are those of trades that were open when the last New York session closed, an hour after it."""
+    now = clock.now()
+    taken = snapshots.count_captured_since(at=now - timedelta(hours=24))
+    detail = f"{taken} position snapshot{'' if taken == 1 else 's'} in the last 24 h"
+    missing = snapshots.count_missing(now=now - timedelta(hours=1))
+    if missing:
+        trades = "1 open option trade has" if missing == 1 else f"{missing} open option trades have"
+        remedy = "See the last run of position_snapshots; `manage.py snapshot_positions` takes them now."
+        return warn("position snapshots", f"{detail}; {trades} none of the last trading day", remedy)
+    return ok("position snapshots", detail)
 
 
 def check_schedules() -> Check:
