@@ -13,13 +13,12 @@ from django.conf import settings
 from apps.broker import selectors as broker_state
 from apps.broker import services as broker
 from apps.broker.choices import RequestKind
-from apps.broker.domain.trading_calendars import calendar_of
 from apps.broker.models import Instrument
 from apps.snapshots.domain.answers import find_decimal
 from apps.snapshots.domain.position import Sight
 from apps.snapshots.exceptions import BrokerUnknown
+from apps.snapshots.trading_day import is_closed
 from tradeops.lib.known import Known, Unknown
-from tradeops.lib.sessions import UnknownCalendar, is_open
 
 REQUESTED_BY = "position snapshots"
 SPY = {"symbol": "SPY", "sec_type": "STK", "exchange": "SMART", "currency": "USD"}
@@ -180,24 +179,6 @@ def deserves_another_look(contract: Instrument, sight: Sight) -> bool:
     if sight.refusal or sight.was_closed:
         return False
     return sight.price is None or (contract.sec_type in broker_state.OPTION_TYPES and len(sight.greeks) < len(GREEKS))
-
-
-def is_closed(contract: Instrument, now: datetime) -> bool:
-    """By the calendar; False where nobody can tell."""
-    calendar = trading_calendar(contract)
-    try:
-        return calendar is not None and not is_open(calendar, now)
-    except UnknownCalendar:
-        return False
-
-
-def trading_calendar(contract: Instrument) -> str | None:
-    return calendar_of(
-        sec_type=contract.sec_type,
-        primary_exchange=contract.primary_exchange,
-        exchange=contract.exchange,
-        currency=contract.currency,
-    )
 
 
 def grouped(con_ids: list[int], size: int) -> Iterable[list[int]]:

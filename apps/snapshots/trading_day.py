@@ -1,12 +1,12 @@
-"""Which trading day a moment belongs to, at the exchange of an instrument."""
+"""Which trading day a moment belongs to, and whether a market is closed, by the exchange of an instrument."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
+from apps.broker.domain.trading_calendars import calendar_of
 from apps.broker.models import Instrument
-from apps.snapshots.option_market import trading_calendar
-from tradeops.lib.sessions import last_session
+from tradeops.lib.sessions import UnknownCalendar, is_open, last_session
 
 NEW_YORK = "XNYS"
 
@@ -16,5 +16,22 @@ def trading_day(now: datetime, instrument: Instrument | None = None) -> date:
 
     New York's where no other calendar can be told.
     """
-    calendar = (trading_calendar(instrument) if instrument is not None else None) or NEW_YORK
-    return last_session(calendar, now)[0]
+    return last_session(NEW_YORK if instrument is None else calendar_for(instrument), now)[0]
+
+
+def calendar_for(instrument: Instrument) -> str:
+    found = calendar_of(
+        sec_type=instrument.sec_type,
+        primary_exchange=instrument.primary_exchange,
+        exchange=instrument.exchange,
+        currency=instrument.currency,
+    )
+    return found or NEW_YORK
+
+
+def is_closed(instrument: Instrument, now: datetime) -> bool:
+    """False where nobody can tell."""
+    try:
+        return not is_open(calendar_for(instrument), now)
+    except UnknownCalendar:
+        return False

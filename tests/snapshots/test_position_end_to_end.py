@@ -12,8 +12,6 @@ import pytest
 from ib_async import IB, Contract, MarketOrder, Option
 
 from apps.broker.models import Trade
-from apps.jobs.models import JobRun, WorkerHeartbeat
-from apps.journal.models import Event
 from apps.snapshots.models import PositionSnapshot
 from tests.snapshots.conftest import Desk
 from tests.waiting import wait_for
@@ -28,7 +26,9 @@ def listed(desk: Desk, symbol: str, right: str, moneyness: float) -> Contract:
     async def find() -> Contract:
         ib = IB()
         await ib.connectAsync("127.0.0.1", desk.simulator.port, clientId=78, timeout=10)
-        [stock] = await ib.qualifyContractsAsync(Contract(symbol=symbol, secType="STK", exchange="SMART", currency="USD"))
+        [stock] = await ib.qualifyContractsAsync(
+            Contract(symbol=symbol, secType="STK", exchange="SMART", currency="USD")
+        )
         chain = (await ib.reqSecDefOptParamsAsync(symbol, "", "STK", stock.conId))[0]
         price = desk.simulator.control(f"quote {symbol}")["quotes"][0]["last"]
         strike = min(chain.strikes, key=lambda strike: abs(strike - moneyness * price))

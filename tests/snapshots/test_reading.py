@@ -5,58 +5,22 @@ A thread answers the request rows as the gateway does: the questions go the real
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
 from apps.broker.models import GatewaySession
 from apps.snapshots import portfolio, services
 from apps.snapshots.exceptions import BrokerUnknown, IncompleteAnswer
 from apps.snapshots.models import PortfolioSnapshot
+from tests.snapshots.answering import answering
 from tests.snapshots.builders import NOW, contract, stored_account, stored_instrument, summary
-from tradeops.lib import clock
-from tradeops.lib.listen import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HELD = {"account": "DU1", "con_id": 1, "symbol": "SXLK", "currency": "GBP", "position": "100", "avg_cost": "120"}
 QUOTE = {"con_id": 1, "price": "12100", "price_source": "market", "at": None, "note": ""}
 DETAILS = {"multiplier": "1", "price_magnifier": 100, "local_symbol": "SXLKL"}
-
-
-@contextmanager
-def answering(**answers: list[dict[str, Any]] | None) -> Iterator[list[str]]:
-    """Answer each kind of question with its rows, a kind without rows as unknown; the kinds that were asked."""
-    GatewaySession.objects.create(id=1, heartbeat_at=clock.now())
-    asked: list[str] = []
-    stop = threading.Event()
-
-    def answer() -> None:
-        with psycopg.connect(conninfo(), autocommit=True) as connection:
-            while not stop.wait(0.01):
-                connection.execute("UPDATE broker_gatewaysession SET heartbeat_at = now()")
-                pending = connection.execute("SELECT id, kind FROM broker_request WHERE state = 'pending'").fetchall()
-                for request, kind in pending:
-                    asked.append(kind)
-                    rows = answers.get(kind)
-                    state = "unknown" if rows is None else "known"
-                    connection.execute(
-                        "UPDATE broker_request SET state = %s, answer = %s, as_of = now(), reason = %s WHERE id = %s",
-                        [state, None if rows is None else Jsonb(rows), "not connected", request],
-                    )
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    try:
-        yield asked
-    finally:
-        stop.set()
-        thread.join()
 
 
 def balance(equity: str = "20000", cash: str = "5000") -> list[dict[str, Any]]:

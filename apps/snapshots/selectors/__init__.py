@@ -11,6 +11,7 @@ from apps.snapshots.selectors.portfolio import (
 from apps.snapshots.selectors.positions import (
     captured_among,
     count_captured_since,
+    count_missing,
     known_underlyings,
     path_curves,
     path_of,
@@ -24,6 +25,7 @@ __all__ = [
     "as_document",
     "captured_among",
     "count_captured_since",
+    "count_missing",
     "count_taken_since",
     "coverage",
     "coverage_document",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,9 @@ from apps.broker.choices import TradeDirection
 from apps.broker.models import Instrument, Trade
 from apps.snapshots.domain.position import FIELDS
 from apps.snapshots.models import PositionSnapshot
+from apps.snapshots.trading_day import calendar_for
 from tradeops.lib.known import Unknown
+from tradeops.lib.sessions import last_session
 
 NOTHING = Decimal(0)
 
@@ -39,6 +41,25 @@ def path_curves(rows: Sequence[PositionSnapshot]) -> dict[str, Any]:
 
 def count_captured_since(*, at: datetime) -> int:
     return PositionSnapshot.objects.filter(captured_at__gte=at).count()
+
+
+def count_missing(*, now: datetime) -> int:
+    """Open option trades without a snapshot of the last day whose session had closed by `now`, though open then."""
+    closes: dict[str, tuple[date, datetime]] = {}
+    wanted = set()
+    for trade in broker_state.open_option_trades():
+        calendar = calendar_for(trade.instrument)
+        day, closed_at = closes.setdefault(calendar, last_close(calendar, now))
+        if trade.opened_at <= closed_at:
+            wanted.add((trade.pk, day))
+    return len(wanted) - len(captured_among(wanted))
+
+
+def last_close(calendar: str, now: datetime) -> tuple[date, datetime]:
+    day, session = last_session(calendar, now)
+    if session.closes_at > now:
+        day, session = last_session(calendar, session.opens_at - timedelta(microseconds=1))
+    return day, session.closes_at
 
 
 def captured_among(wanted: Iterable[tuple[int | None, date]]) -> set[tuple[int | None, date]]:
