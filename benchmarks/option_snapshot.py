@@ -50,24 +50,18 @@ async def listed(simulator: SimulatorProcess, count: int) -> list[ContractDetail
 
 
 def open_trades(details: list[ContractDetails]) -> None:
-    from apps.broker.choices import HoldingChangeKind, TradeDirection
+    from apps.broker.choices import TradeDirection
     from apps.broker.gateway.translate import detailed_instrument
-    from apps.broker.models import HoldingChange, Instrument, Trade
+    from apps.broker.models import Instrument, Trade
     from tests.broker.ledger.builders import make_account
     from tradeops.lib import clock
 
-    account, now = make_account(), clock.now()
+    # Not of this login: the gateway derives the trades of its own accounts from executions, of which there are none.
+    account, now = make_account("DU7654321"), clock.now()
     for item in details:
         row = detailed_instrument(item, now)
         values = {name: getattr(row, name) for name in type(row).__slots__ if name not in ("con_id", "detailed")}
         instrument, _ = Instrument.objects.get_or_create(con_id=row.con_id, defaults=values)
-        # As settled already: else the gateway would derive the trades from executions, of which there are none.
-        HoldingChange.objects.get_or_create(
-            account=account,
-            instrument=instrument,
-            kind=HoldingChangeKind.OPENING,
-            defaults={"at": now, "quantity": 0, "reason": "benchmark"},
-        )
         Trade.objects.create(
             account=account,
             instrument=instrument,
