@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# Beside app.log, which has everything: what the scheduler does, and what passes between TradeOps and the broker.
+# Beside app.log, which has everything: what the scheduler does, what passes between TradeOps and the broker, what was
+# captured to learn from.
 SCHEDULER = ("apps.jobs", "apps.journal.jobs", "django-q")
 BROKER = ("apps.broker", "apps.journal.broker", "ib_async")
+SNAPSHOTS = ("apps.snapshots", "apps.journal.snapshots")
 QUIET = {"ib_async": "WARNING", "django-q": "WARNING", "daphne": "WARNING", "django.request": "ERROR"}
 # Below this level both write the addresses of notice channels.
 QUIET |= {"urllib3": "WARNING", "apprise": "WARNING"}
@@ -17,7 +19,7 @@ QUIET |= {"urllib3": "WARNING", "apprise": "WARNING"}
 def log_settings(*, folder: Path, app_log: Path, level: str, secrets: Sequence[str]) -> dict[str, Any]:
     """`secrets` are hidden wherever they appear. A file exists once something has been written to it."""
     loggers: dict[str, dict[str, Any]] = {name: {"level": quiet} for name, quiet in QUIET.items()}
-    for handler, names in (("scheduler", SCHEDULER), ("broker", BROKER)):
+    for handler, names in (("scheduler", SCHEDULER), ("broker", BROKER), ("learning", SNAPSHOTS)):
         for name in names:
             loggers.setdefault(name, {})["handlers"] = [handler]
     return {
@@ -29,6 +31,7 @@ def log_settings(*, folder: Path, app_log: Path, level: str, secrets: Sequence[s
             "app": rotated(app_log),
             "scheduler": rotated(folder / "scheduler.log"),
             "broker": rotated(folder / "execution_logger.log"),
+            "learning": rotated(folder / "learning.log"),
         },
         "root": {"handlers": ["console", "app"], "level": level},
         "loggers": loggers,

@@ -59,6 +59,9 @@ def test_each_log_tells_its_own(platform: Platform) -> None:
     assert "job start: daily_snapshot" in scheduler and "session ready" not in scheduler
     assert "session ready" in broker and "job start" not in broker
     assert "job start: daily_snapshot" in everything and "session ready" in everything
+    learning = log(platform, "learning.log")
+    assert "snapshot of DU1234567: equity" in learning and "session ready" not in learning
+    assert "snapshot of DU1234567: equity" in everything and "snapshot of" not in scheduler
     assert not (platform.folder / "logs" / "trades.log").exists(), "a file that nobody writes"
 
 
