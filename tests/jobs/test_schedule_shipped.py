@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 
 from apps.jobs import registry, selectors, services
 from apps.jobs.choices import CatchUp
@@ -82,11 +83,44 @@ def test_missed_runs_are_caught_up_once_unless_they_would_tell_of_another_time(
 ) -> None:
     assert {name: schedule.catch_up for name, schedule in schedules.items() if schedule.catch_up != CatchUp.ONCE} == {
         "daily_snapshot": CatchUp.SKIP,
+        "position_snapshots": CatchUp.SKIP,
         "reconciliation": CatchUp.SKIP,
     }
     snapshot = schedules["daily_snapshot"]
     latest_start = datetime(2026, 1, 14, 16, 35, tzinfo=UTC) + snapshot.grace
     assert latest_start.date() == datetime(2026, 1, 14).date() and latest_start.hour == 23
+    options = schedules["position_snapshots"]
+    slot = next_of(options, WINTER)
+    assert slot is not None
+    new_york = ZoneInfo("America/New_York")
+    latest_start = (slot + options.grace).astimezone(new_york)
+    assert (slot.astimezone(new_york).date(), latest_start.hour) == (latest_start.date(), 23)
+
+
+@pytest.mark.mission(56)
+@pytest.mark.mission(71)
+@pytest.mark.parametrize("day", [WINTER, SUMMER])
+def test_position_snapshots_are_due_at_1605_in_new_york_in_every_zone_of_the_host(
+    schedules: dict[str, JobSchedule], day: datetime, host_zone: str
+) -> None:
+    week = following(schedules["position_snapshots"].plan, day, 3)
+    assert {f"{slot.astimezone(ZoneInfo('America/New_York')):%H:%M}" for slot in week} == {"16:05"}
+
+
+@pytest.mark.mission(71)
+def test_schedule_page_says_why_position_snapshots_are_taken_then(
+    schedules: dict[str, JobSchedule], admin_client: Client
+) -> None:
+    address = f"/admin/jobs/jobschedule/{schedules['position_snapshots'].pk}/change/"
+    page = admin_client.get(address).content.decode()
+    for reason in (
+        "5 min after the XNYS close",
+        "orders have settled",
+        "prices are final",
+        "asked less",
+        "15 16 * * 1-5",
+    ):
+        assert reason in page, reason
 
 
 @pytest.mark.mission(192)

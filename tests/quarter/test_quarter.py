@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 from django.db.models import Q
 
-from apps.broker.models import Account, Execution, GatewaySession
+from apps.broker.models import Account, Execution, GatewaySession, Trade
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.jobs.choices import RunState
 from apps.jobs.models import JobRun, JobSchedule
@@ -27,11 +27,12 @@ from apps.reports.domain import periods
 from apps.reports.domain.wording import money
 from apps.reports.models import Report
 from apps.reports.selectors import stored
-from apps.snapshots.models import PortfolioSnapshot
+from apps.snapshots.models import PortfolioSnapshot, PositionSnapshot
 from apps.strategies.models import MomentumSignal, RebalanceAdvice
 from tests.quarter.life import STEP_SECONDS, Clock, Life, follow_advice
-from tests.quarter.slots import slots_of
+from tests.quarter.slots import slots_after_new_york, slots_of
 from tests.reports import reading
+from tests.snapshots.listed import listed
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
@@ -101,6 +102,7 @@ def agenda() -> list[tuple[datetime, object]]:  # type: ignore[type-arg]
     first = datetime(2025, 11, 10, tzinfo=UTC) if WHOLE else datetime(2025, 12, 29, tzinfo=UTC)
     mondays = [first + timedelta(weeks=number) for number in range((END - first).days // 7 + 1)]
     return [
+        (START + timedelta(hours=1), sell_a_put),
         *((monday + timedelta(hours=14), follow_advice) for monday in mondays),
         (at(24, 10), worker_down),
         (at(26, 9), worker_up),
@@ -113,6 +115,13 @@ def agenda() -> list[tuple[datetime, object]]:  # type: ignore[type-arg]
 
 def at(day: int, hour: int, minute: int = 0, second: int = 0) -> datetime:
     return datetime(2025, 12, day, hour, minute, second, tzinfo=UTC)
+
+
+def sell_a_put(life: Life) -> None:
+    """One that outlives the simulated time."""
+    put = listed(life.simulator, "SPY", "P", 0.9, expires_after=END.date())
+    life.simulator.control(f"trade {put.conId} SELL 1")
+    wait_for(lambda: Trade.objects.filter(instrument__con_id=put.conId, closed_at=None).exists(), what="the trade")
 
 
 def worker_down(life: Life) -> None:
@@ -155,6 +164,7 @@ def test_every_slot_is_accounted_for_and_every_report_is_true(life: Life, capsys
         "weekly_rebalance",
         "weekly_report",
         "monthly_signal",
+        "position_snapshots",
     }
     for row in rows:
         expected = 1 if WHOLE and row["job"] == "weekly_rebalance" else 0
@@ -174,7 +184,7 @@ def test_every_slot_is_accounted_for_and_every_report_is_true(life: Life, capsys
 
 def account_for(schedule: JobSchedule) -> dict[str, object]:
     """What became of each slot that there should be, by the runs; and of runs that no slot explains."""
-    wanted = slots_of(schedule.cron, START, END) if schedule.cron else []
+    wanted = slots_that_should_be(schedule)
     runs = list(JobRun.objects.filter(job=schedule.job))
     by_slot: dict[datetime, list[JobRun]] = {slot: [run for run in runs if run.slot == slot] for slot in wanted}
     states = [found[0].state for found in by_slot.values() if found]
@@ -190,6 +200,13 @@ def account_for(schedule: JobSchedule) -> dict[str, object]:
     }
 
 
+def slots_that_should_be(schedule: JobSchedule) -> list[datetime]:
+    if schedule.minutes_after_close is not None:
+        assert schedule.calendar == "XNYS"
+        return slots_after_new_york(schedule.minutes_after_close, START, END)
+    return slots_of(schedule.cron, START, END) if schedule.cron else []
+
+
 def table(rows: list[dict[str, object]]) -> str:
     lines = [f"\n{START:%Y-%m-%d} to {END:%Y-%m-%d %H:%M} UTC", "".join(f"{name:>17}" for name in rows[0])]
     lines += ["".join(f"{value!s:>17}" for value in row.values()) for row in rows]
@@ -199,6 +216,7 @@ def table(rows: list[dict[str, object]]) -> str:
         "advice": RebalanceAdvice.objects.count(),
         "reports": Report.objects.count(),
         "executions": Execution.objects.count(),
+        "position snapshots": PositionSnapshot.objects.count(),
     }
     return "\n".join([*lines, ", ".join(f"{name} {count}" for name, count in counts.items())])
 
@@ -212,6 +230,9 @@ def check_exceptions() -> None:
     assert (retried.job, retried.state, retried.slot) == ("daily_snapshot", RunState.SUCCEEDED, at(30, 16, 35))
     assert not PortfolioSnapshot.objects.filter(date=date(2025, 12, 27)).exists()
     missed = odd.filter(state=RunState.MISSED)
+    # The half-day before Christmas; the worker came back on another day.
+    assert missed.filter(job="position_snapshots", slot=at(24, 18, 5)).exists()
+    check_position_snapshots()
     assert missed.filter(job="daily_snapshot", slot=at(24, 16, 35)).exists()
     for run in missed:
         assert run.slot is not None
@@ -219,6 +240,16 @@ def check_exceptions() -> None:
             assert "paused by ann" in run.error
         else:
             assert at(24, 10) <= run.slot <= at(26, 9) and "no worker was running" in run.error
+
+
+def check_position_snapshots() -> None:
+    """Each run that was done captured the put that was sold at the beginning, on its own trading day."""
+    done = JobRun.objects.filter(job="position_snapshots", state=RunState.SUCCEEDED, slot__gt=START)
+    days = sorted(run.slot.date() for run in done if run.slot)
+    rows = PositionSnapshot.objects.order_by("snapshot_date")
+    assert [row.snapshot_date for row in rows] == days and days
+    assert {row.job_run for row in rows} == set(done.values_list("pk", flat=True))
+    assert all(row.current_pnl is not None and row.delta is not None for row in rows)
 
 
 def check_sunday_of_the_pause() -> None:
