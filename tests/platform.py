@@ -77,10 +77,15 @@ class Platform:
             text=True,
         )
         threading.Thread(target=self._collect, args=[self.process], daemon=True).start()
-        self.wait_until_healthy()
+        try:
+            self.wait_until_healthy()
+        except AssertionError:
+            # Nobody else would: what did not start is not left running.
+            self.stop()
+            raise
         return self
 
-    def wait_until_healthy(self, seconds: float = 60) -> None:
+    def wait_until_healthy(self, seconds: float = 180) -> None:
         wait_for(self._healthy_or_dead, seconds=seconds, what=f"/health OK\n{self.output[-6000:]}")
 
     def _healthy_or_dead(self) -> bool:
@@ -93,7 +98,7 @@ class Platform:
         started = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
         return time.monotonic() - started
 
     def __enter__(self) -> Self:

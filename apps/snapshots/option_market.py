@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -88,9 +88,9 @@ def read_market(
 
 def find_underlyings(options: Sequence[Instrument], known: Mapping[int, Instrument]) -> dict[int, Instrument]:
     """By the option's contract id; asked once for each class of options that is not known yet."""
-    classes: dict[tuple[str, str, str], list[Instrument]] = {}
+    classes: dict[tuple[object, ...], list[Instrument]] = {}
     for option in options:
-        classes.setdefault((option.symbol, option.trading_class, option.currency), []).append(option)
+        classes.setdefault(class_of(option), []).append(option)
     found: dict[int, Instrument] = {}
     unknown: list[list[Instrument]] = []
     for members in classes.values():
@@ -99,12 +99,20 @@ def find_underlyings(options: Sequence[Instrument], known: Mapping[int, Instrume
             unknown.append(members)
         else:
             found |= {option.con_id: underlying for option in members}
-    answers = broker.find_underlyings(con_ids=[members[0].con_id for members in unknown], requested_by=REQUESTED_BY)
-    for members in unknown:
-        answer = answers[members[0].con_id]
+    # The one that expires last is the least likely to be gone.
+    asked = [max(members, key=lambda option: option.expires_on or date.min).con_id for members in unknown]
+    answers = broker.find_underlyings(con_ids=asked, requested_by=REQUESTED_BY)
+    for members, con_id in zip(unknown, asked, strict=True):
+        answer = answers[con_id]
         if isinstance(answer, Known):
             found |= {option.con_id: answer.value for option in members}
     return found
+
+
+def class_of(option: Instrument) -> tuple[object, ...]:
+    """Options of one class have one underlying; those on futures one for each expiry."""
+    expiry = option.expires_on if option.sec_type == "FOP" else None
+    return option.sec_type, option.symbol, option.trading_class, option.currency, expiry
 
 
 def find_index(description: Mapping[str, str]) -> Instrument | None:
@@ -133,7 +141,8 @@ def look(market: OptionMarket, contracts: Mapping[int, Instrument], now: datetim
             market.failed |= {con_id: answer.reason for con_id in groups[place] if con_id not in market.sights}
             continue
         for row in answer.value:
-            take_in(market, contracts[row["con_id"]], row, answer.as_of, now)
+            if row["con_id"] in contracts:
+                take_in(market, contracts[row["con_id"]], row, answer.as_of, now)
 
 
 def take_in(market: OptionMarket, contract: Instrument, row: Mapping[str, Any], at: datetime, now: datetime) -> None:
@@ -175,8 +184,8 @@ def completeness(sight: Sight) -> tuple[bool, int]:
 
 
 def deserves_another_look(contract: Instrument, sight: Sight) -> bool:
-    """The broker takes some seconds for the first Greeks of an option; what it refuses, it refuses again."""
-    if sight.refusal or sight.was_closed:
+    """The broker may take some seconds for the first Greeks of an option; what it refuses, it refuses again."""
+    if sight.refusal:
         return False
     return sight.price is None or (contract.sec_type in broker_state.OPTION_TYPES and len(sight.greeks) < len(GREEKS))
 

@@ -337,3 +337,21 @@ def test_capture_asks_the_database_as_often_for_nine_as_for_three(django_assert_
         with django_assert_max_num_queries(len(few)):
             services.capture_positions(now=AFTER_CLOSE + timedelta(days=1))
     assert PositionSnapshot.objects.filter(trade__pk=F("trade_id")).count() == 3 + 3 + 9
+
+
+def test_option_that_is_gone_does_not_hide_what_its_class_is_on() -> None:
+    """Asked what the class is on is the contract that expires last."""
+    gone = option(1, expires_on=DAY)
+    open_trade(instrument=gone)
+    kept = open_trade(2)
+    asked: list[int] = []
+
+    def described(payload: dict[str, Any]) -> list[dict[str, Any]]:
+        con_id = payload["query"].get("con_id", 0)
+        asked.append(con_id)
+        return [] if con_id == 1 else details(payload)
+
+    with answering(quotes=quotes(_1={"symbol": "", "note": "gone"}), contract_details=described):
+        services.capture_positions(now=AFTER_CLOSE)
+    assert 1 not in asked
+    assert PositionSnapshot.objects.get(trade=kept).stock_price == 100

@@ -125,9 +125,9 @@ def _attempt(
     """None, with the failure kept, when this one cannot be had: the others go on."""
     con_id = trade.instrument.con_id
     try:
-        if con_id in market.failed:
-            may_succeed = con_id not in market.hopeless
-            found.failed.append(Failure(trade, market.failed[con_id], may_succeed))
+        if con_id not in market.sights:
+            reason = market.failed.get(con_id, "the broker's answer left it out")
+            found.failed.append(Failure(trade, reason, may_succeed=con_id not in market.hopeless))
             return None
         return _row(trade, day, market, now, job_run)
     except Exception as error:

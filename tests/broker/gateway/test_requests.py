@@ -251,6 +251,41 @@ def test_ask_works_inside_a_transaction(gateway: RunningGateway) -> None:
         assert known(RequestKind.POSITIONS, {"account": ""})
 
 
+def test_many_questions_are_answered_each_at_its_place_and_few_wait_at_once(gateway: RunningGateway) -> None:
+    contracts = [con_id(symbol) for symbol in ("SPY", "QQQ", "AAPL")]
+    questions = [broker.Question(RequestKind.QUOTES, {"con_ids": [contracts[place % 3]]}) for place in range(12)]
+    found, waiting = {}, []
+    for place, answer in broker.ask_each(questions, timeout=40.0, at_once=3):
+        waiting.append(Request.objects.filter(state__in=["pending", "claimed"]).count())
+        assert isinstance(answer, Known), answer
+        found[place] = answer.value[0]["con_id"]
+    assert found == {place: contracts[place % 3] for place in range(12)}
+    assert max(waiting) < 3
+
+
+def test_question_that_cannot_be_answered_holds_up_no_other(gateway: RunningGateway) -> None:
+    spy = con_id("SPY")
+    lost = broker.Question(RequestKind.HISTORY, {"nonsense": True})
+    kept = broker.Question(RequestKind.QUOTES, {"con_ids": [spy]})
+    answers = dict(broker.ask_each([lost, kept, lost, kept], timeout=40.0, at_once=2))
+    assert [isinstance(answers[place], Known) for place in range(4)] == [False, True, False, True]
+    assert not Request.objects.filter(state__in=["pending", "claimed"]).exists()
+
+
+def test_many_questions_without_a_gateway_are_each_unknown_at_once() -> None:
+    questions = [broker.Question(RequestKind.POSITIONS, {})] * 3
+    answers = list(broker.ask_each(questions, timeout=5.0, at_once=2))
+    assert [place for place, _ in answers] == [0, 1, 2]
+    assert {answer.reason for _, answer in answers if isinstance(answer, Unknown)} == {GATEWAY_NOT_RUNNING}
+
+
+def test_refusal_is_told_by_its_meaning(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    spy, qqq = con_id("SPY"), con_id("QQQ")
+    simulator.control("entitle none QQQ")
+    rows = {row["con_id"]: row for row in known(RequestKind.QUOTES, {"con_ids": [spy, qqq]}, timeout=40.0)}
+    assert (rows[spy]["refusal"], rows[qqq]["refusal"]) == (None, "no market data permission")
+
+
 def test_ask_without_a_gateway_says_so_at_once() -> None:
     begun = time.monotonic()
     assert broker.ask(RequestKind.POSITIONS, {"account": ""}) == Unknown(GATEWAY_NOT_RUNNING)
