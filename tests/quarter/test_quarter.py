@@ -72,7 +72,7 @@ def gateway(simulator: SimulatorProcess, tmp_path: Path) -> Iterator[None]:
         command = [sys.executable, "-m", "tests.quarter.gateway"]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
     try:
-        wait_for(ready, what="gateway ready")
+        wait_for(ready, seconds=180, what="gateway ready")
         yield
     finally:
         process.terminate()
@@ -121,7 +121,11 @@ def sell_a_put(life: Life) -> None:
     """One that outlives the simulated time."""
     put = listed(life.simulator, "SPY", "P", 0.9, expires_after=END.date())
     life.simulator.control(f"trade {put.conId} SELL 1")
-    wait_for(lambda: Trade.objects.filter(instrument__con_id=put.conId, closed_at=None).exists(), what="the trade")
+    wait_for(
+        lambda: Trade.objects.filter(instrument__con_id=put.conId, closed_at=None).exists(),
+        seconds=120,
+        what="the trade",
+    )
 
 
 def worker_down(life: Life) -> None:

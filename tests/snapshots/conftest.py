@@ -46,7 +46,7 @@ class Desk:
 
     def start_gateway(self) -> None:
         self.start("gateway")
-        wait_for(self._is_ready, what="gateway ready")
+        wait_for(self._is_ready, seconds=180, what="gateway ready")
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "manage.py", *arguments]

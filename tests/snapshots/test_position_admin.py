@@ -65,14 +65,14 @@ def test_empty_list_says_what_fills_it(admin_client: Client) -> None:
 def test_list_is_filtered(admin_client: Client, trade: Trade, query: str, found: int) -> None:
     other = open_trade(instrument=option(2, symbol="BETA", local_symbol="BETA  260220P00095000"))
     stored(other, missing={"vix": "not_sent"}, vix=None)
-    assert page(admin_client, f"{LIST}?{query}").count('class="field-contract"') == found
+    assert page(admin_client, f"{LIST}?{query}").count('class="field-path_link"') == found
 
 
 @pytest.mark.mission(46)
 def test_list_is_filtered_by_trade_and_nonsense_filters_nothing(admin_client: Client, trade: Trade) -> None:
     stored(open_trade(2))
     for value, found in ((str(trade.pk), 1), ("999999", 0), ("x", 2), ("9" * 30, 2)):
-        assert page(admin_client, f"{LIST}?trade={value}").count('class="field-contract"') == found, value
+        assert page(admin_client, f"{LIST}?trade={value}").count('class="field-path_link"') == found, value
 
 
 def test_nobody_edits_a_snapshot(admin_client: Client, trade: Trade) -> None:

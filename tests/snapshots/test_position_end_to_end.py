@@ -24,7 +24,7 @@ def trade(desk: Desk, contract: Contract, side: str, quantity: int) -> Trade:
     """By hand in TWS; the trade as the ledger derives it."""
     desk.simulator.control(f"trade {contract.conId} {side} {quantity}")
     found = Trade.objects.filter(instrument__con_id=contract.conId, closed_at=None, open_quantity=quantity)
-    return wait_for(lambda: found.first(), what=f"the trade of {contract.localSymbol}")
+    return wait_for(lambda: found.first(), seconds=120, what=f"the trade of {contract.localSymbol}")
 
 
 def capture(desk: Desk, *options: str) -> dict[str, Any]:
@@ -68,9 +68,10 @@ def test_short_put_and_long_call_are_captured_once_a_day(desk: Desk) -> None:
 @pytest.mark.mission(69)
 @pytest.mark.mission(79)
 def test_without_permission_the_snapshot_says_so_and_the_others_are_whole(desk: Desk) -> None:
-    lost = trade(desk, listed(desk.simulator, "AAPL", "P", 0.95), "SELL", 1)
+    # Before it is held, else the gateway would follow its price already.
+    desk.simulator.control("entitle none IWM")
+    lost = trade(desk, listed(desk.simulator, "IWM", "P", 0.9), "SELL", 1)
     kept = trade(desk, listed(desk.simulator, "SPY", "P", 0.95), "SELL", 1)
-    desk.simulator.control("entitle none AAPL")
     done = desk.manage("snapshot_positions")
     assert done.returncode == 0, done.stderr
     assert "Connected to IBKR at 127.0.0.1" in done.stdout and "captured 2" in done.stdout
@@ -90,7 +91,7 @@ def test_without_permission_the_snapshot_says_so_and_the_others_are_whole(desk: 
 def test_job_captures_through_the_queue_and_waits_for_its_next_attempt_without_a_broker(desk: Desk) -> None:
     put = trade(desk, listed(desk.simulator, "SPY", "P", 0.95), "SELL", 5)
     desk.start("worker")
-    wait_for(lambda: WorkerHeartbeat.objects.filter(canaries__gt=0).exists(), what="worker")
+    wait_for(lambda: WorkerHeartbeat.objects.filter(canaries__gt=0).exists(), seconds=180, what="worker")
     done = desk.manage("run_job", "position_snapshots", "--json")
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
@@ -101,6 +102,8 @@ def test_job_captures_through_the_queue_and_waits_for_its_next_attempt_without_a
     desk.simulator.stop()
     PositionSnapshot.objects.all().delete()
     assert desk.manage("run_job", "position_snapshots", "--no-wait").returncode == 0
-    run = wait_for(lambda: JobRun.objects.filter(state="waiting-retry").first(), what="first attempt failed")
+    run = wait_for(
+        lambda: JobRun.objects.filter(state="waiting-retry").first(), seconds=120, what="first attempt failed"
+    )
     assert run.attempt == 1 and "Failed to connect to IBKR: cannot connect to 127.0.0.1" in run.error
     assert not PositionSnapshot.objects.exists()

@@ -71,23 +71,23 @@ class GapsFilter(admin.SimpleListFilter):
 class PositionSnapshotAdmin(ReadOnlyAdmin):
     change_list_template = "admin/snapshots/position_list.html"
     list_display = (
-        *("snapshot_date", "contract", "pnl", "pnl_share", "dte", "distance", "premium", "stock", "greeks"),
-        *("gaps", "path_link", "account"),
+        *("snapshot_date", "path_link", "pnl", "pnl_share", "dte", "distance", "gaps", "greeks", "premium", "stock"),
+        "account",
     )
-    list_filter = (SymbolFilter, TradeFilter, GapsFilter, "account")
-    list_select_related = ("instrument", "account", "trade__instrument")
+    # No date hierarchy: it reads every row to name the years, of what may be a million.
+    list_filter = ("snapshot_date", SymbolFilter, TradeFilter, GapsFilter, "account")
+    list_select_related = ("instrument", "account")
     search_fields = ("instrument__symbol", "instrument__local_symbol")
-    date_hierarchy = "snapshot_date"
     sortable_by = ("snapshot_date",)
     show_facets = admin.ShowFacets.NEVER
     fieldsets = (
-        (None, {"fields": ("contract", "trade", "path_link", "account", "snapshot_date", "captured_at", "job_run")}),
+        (None, {"fields": ("path_link", "trade", "account", "snapshot_date", "captured_at", "job_run")}),
         ("Position", {"fields": ("current_premium", "price_source", "pnl", "pnl_share", "dte")}),
         ("Greeks", {"fields": ("delta", "theta", "gamma", "vega", "iv")}),
         ("Market", {"fields": ("underlying", "stock_price", "stock_price_source", "distance", "vix", "spy_price")}),
         ("What is unknown, and why", {"fields": ("why", "note")}),
     )
-    readonly_fields = ("contract", "path_link", "pnl", "pnl_share", "dte", "distance", "why")
+    readonly_fields = ("path_link", "pnl", "pnl_share", "dte", "distance", "why")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"any_snapshot": PositionSnapshot.objects.exists()}
@@ -96,10 +96,6 @@ class PositionSnapshotAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.path_view)
         return [path("trade/<int:pk>/", view, name="snapshots_positionsnapshot_path"), *super().get_urls()]
-
-    @admin.display(description="Option", ordering="instrument")
-    def contract(self, row: PositionSnapshot) -> str:
-        return str(row.instrument)
 
     @admin.display(description="P&L")
     def pnl(self, row: PositionSnapshot) -> str:
@@ -138,12 +134,12 @@ class PositionSnapshotAdmin(ReadOnlyAdmin):
     def why(self, row: PositionSnapshot) -> str:
         return selectors.explain(row) or "Nothing is unknown."
 
-    @admin.display(description="Path")
+    @admin.display(description="Option and its path", ordering="instrument")
     def path_link(self, row: PositionSnapshot) -> SafeString | str:
         if row.trade_id is None:
-            return "-"
+            return str(row.instrument)
         address = reverse("admin:snapshots_positionsnapshot_path", args=[row.trade_id])
-        return format_html('<a href="{}">Path</a>', address)
+        return format_html('<a href="{}">{}</a>', address, row.instrument)
 
     def path_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """How one trade went, day by day."""

@@ -133,8 +133,8 @@ def _reasons(since: date | None) -> list[tuple[MissingReason, int]]:
 def explain(row: PositionSnapshot) -> str:
     """Why a snapshot is incomplete, each reason once with its fields: "No market data permission: delta, iv"."""
     by_reason: dict[str, list[str]] = {}
-    for name, why in row.missing.items():
-        by_reason.setdefault(MissingReason(why).label, []).append(name)
+    for name in (name for name in FIELDS if name in row.missing):
+        by_reason.setdefault(MissingReason(row.missing[name]).label, []).append(name)
     return "; ".join(f"{label}: {', '.join(names)}" for label, names in by_reason.items())
 
 
