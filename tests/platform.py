@@ -85,7 +85,7 @@ class Platform:
             raise
         return self
 
-    def wait_until_healthy(self, seconds: float = 180) -> None:
+    def wait_until_healthy(self, seconds: float = 300) -> None:
         wait_for(self._healthy_or_dead, seconds=seconds, what=f"/health OK\n{self.output[-6000:]}")
 
     def _healthy_or_dead(self) -> bool:
