@@ -23,17 +23,13 @@ from apps.broker.selectors.orders import external_activity, open_ledger_orders, 
 from apps.broker.selectors.payments import cash_flows
 from apps.broker.selectors.story import order_story
 from apps.broker.selectors.trades import (
-    closings_between,
-    open_trades,
-    realised_today,
-    trades_closed_between,
-    unmatched_between,
     OPTION_TYPES,
     closings_between,
     open_option_trades,
     open_trades,
     realised_today,
     trades_closed_between,
+    unmatched_between,
 )
 
 __all__ = [
