@@ -36,6 +36,10 @@ UPDATED = [
     *("gross_pnl", "commissions", "net_pnl", "currency", "commissions_known", "net_pnl_base", "base_currency"),
     *("exchange_rate", "ending", "updated_at"),
 ]
+DERIVED = (
+    *("trade_id", "entry_order", "exit_order", "opened_at", "closed_at", "quantity", "entry_value", "exit_value"),
+    *("commission", "net", "commissions_known", "exchange_rate", "net_base"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +98,26 @@ def _store(account: Account, instrument: Instrument, number: int, trips: list[Ro
         for place, trip in enumerate(trips, start=number + 1)
     ]
     old = Trade.objects.filter(account=account, instrument=instrument, number__gt=number)
-    Closing.objects.filter(trade__in=old).delete()
     old.filter(number__gt=number + len(rows)).delete()
     stored = Trade.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["account", "instrument", "number"], update_fields=UPDATED
     )
-    Closing.objects.bulk_create(
-        row for trade, trip in zip(stored, trips, strict=True) for row in _closings(trade, trip, rates)
-    )
+    _store_closings([row for trade, trip in zip(stored, trips, strict=True) for row in _closings(trade, trip, rates)])
+
+
+def _store_closings(rows: list[Closing]) -> None:
+    """Written is what differs: a trade that is never over keeps thousands of them, and a fill changes one or two."""
+    derived = {tuple(getattr(row, name) for name in DERIVED): row for row in rows}
+    known = Closing.objects.filter(trade__in={row.trade_id for row in rows})
+    kept: set[tuple[object, ...]] = set()
+    wrong: list[int] = []
+    for pk, *values in known.order_by().values_list("pk", *DERIVED):
+        if tuple(values) in derived and tuple(values) not in kept:
+            kept.add(tuple(values))
+        else:
+            wrong.append(pk)
+    Closing.objects.filter(pk__in=wrong).delete()
+    Closing.objects.bulk_create(row for values, row in derived.items() if values not in kept)
 
 
 def _store_unmatched(account: Account, instrument: Instrument, after: datetime | None, pairing: Pairing) -> None:
