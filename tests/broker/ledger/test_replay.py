@@ -17,7 +17,7 @@ import pytest
 
 from apps.broker.choices import OrderPurpose, OrderState, OrderType, Side
 from apps.broker.gateway.changes import Changes
-from apps.broker.gateway.rows import ExecutionRow, InstrumentRow
+from apps.broker.gateway.rows import ExecutionRow, InstrumentRow, OrderRow
 from apps.broker.gateway.writer import write_changes, write_snapshot
 from apps.broker.models import Closing, Execution, HoldingChange, Order, OrderEvent, Position, Trade
 from apps.broker.services import trades
@@ -195,22 +195,16 @@ def hear(day: Day, chance: random.Random) -> None:
 def reconnect(day: Day, so_far: list[ExecutionRow]) -> None:
     """The broker lists the day's executions and orders, and every position."""
     second = (so_far[-1].executed_at - BEGIN).total_seconds() + 0.5
-    ended = [
-        order_row(
-            perm_id,
-            "Filled",
-            quantity=QUANTITY,
-            filled=QUANTITY,
-            side=row.side,
-            order_ref=row.order_ref,
-            instrument=row.instrument,
-        )  # fmt: skip
-        for perm_id, row in {row.perm_id: row for row in day.told}.items()
-    ]
+    ended = [filled_row(perm_id, row) for perm_id, row in {row.perm_id: row for row in day.told}.items()]
     paid = [commission_row(row.exec_id, str(FEE)) for row in day.told]
     held = holdings(so_far)
     positions = [position_row(str(held[row.con_id]), row, second=second) for row in SYMBOLS]
     write_snapshot(snapshot([*day.told, *paid, *positions], completed=ended, second=second), Changes(), 1)
+
+
+def filled_row(perm_id: int, row: ExecutionRow) -> OrderRow:
+    own = {"side": row.side, "order_ref": row.order_ref, "instrument": row.instrument}
+    return order_row(perm_id, "Filled", quantity=QUANTITY, filled=QUANTITY, **own)
 
 
 def holdings(rows: list[ExecutionRow]) -> defaultdict[int, Decimal]:
