@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: run test lint types unit browser bench quarter oracle lock clean
+.PHONY: run test lint types unit browser bench quarter storm oracle operators replay lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python manage.py up $(ARGS)
@@ -52,6 +52,14 @@ storm: .venv/test.stamp
 # A million random orders judged by the checks and by an independent oracle, in some minutes.
 oracle: .venv/test.stamp
 	@ORACLE_ORDERS=$${ORACLE_ORDERS:-1000000} $(BIN)/python -m pytest tests/risk/test_verdict_oracle.py -n 0 -q --timeout=0 $(ARGS)
+
+# Fifty people press at once while orders fill, a hundred times; prints what each round came to.
+operators: .venv/test.stamp
+	@OPERATOR_ROUNDS=$${OPERATOR_ROUNDS:-100} LOG_LEVEL=ERROR $(BIN)/python -m pytest tests/risk/test_operators.py -n 0 -q -s -p no:logging --timeout=0 $(ARGS)
+
+# A hundred thousand executions, partly corrected, repeated, or told only after a reconnect, against a slow model.
+replay: .venv/test.stamp
+	@REPLAY_EXECUTIONS=$${REPLAY_EXECUTIONS:-100000} LOG_LEVEL=ERROR $(BIN)/python -m pytest tests/broker/ledger/test_replay.py -n 0 -q -s -p no:logging --timeout=0 $(ARGS)
 
 lock:
 	@$(LOCK) -o requirements.txt requirements.in

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,35 @@ def test_halt_works_with_every_process_killed_and_with_the_database_frozen(platf
         wait_for(lambda: working(platform) == ["9000.0", "9000.0"], seconds=10, what="cancelled without a database")
     output, _ = press.communicate(timeout=40)
     assert press.returncode == 0 and "Done and verified" in output, output
+
+
+def press_over_the_api(platform: Platform, token: str) -> int:
+    body = json.dumps({"reason": "drill"}).encode()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{platform.url}/api/emergency/halt", body, headers)
+    with urllib.request.urlopen(request, timeout=40) as answer:
+        return int(answer.status)
+
+
+@pytest.mark.mission(181)
+def test_halt_works_while_each_process_in_turn_is_dead(platform: Platform) -> None:
+    """Frozen, so that nobody starts it again: by the API, without a web process by the command."""
+    token = platform.manage("api_token", "create", "drill", "--role", "risk").stdout.split()[-1]
+    for number, name in enumerate(("worker", "sentinel", "web"), start=1):
+        give(platform, number + 1)
+        protection = ["9000.0"] * number
+        with frozen(platform, name):
+            if name == "web":
+                halted = platform.manage("halt", "--reason", "drill", "--yes", "--json", seconds=120)
+                assert json.loads(halted.stdout)["is_verified"], halted.stderr
+            else:
+                assert press_over_the_api(platform, token) == 202
+            wait_for(partial(is_halted, platform, protection), seconds=30, what=f"halted without {name}")
+        resumed = platform.manage("resume", "--reason", "over", "--user", "operator", "--force", "--yes", seconds=120)
+        assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+
+
+def is_halted(platform: Platform, protection: list[str]) -> bool:
+    """By the receipt, and by what works at the simulator."""
+    newest = "SELECT state FROM broker_emergencyrun WHERE kind = 'halt' ORDER BY requested_at DESC LIMIT 1"
+    return platform.query(newest) == [("done",)] and working(platform) == protection

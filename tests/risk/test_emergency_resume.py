@@ -8,6 +8,7 @@ from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -21,6 +22,7 @@ from apps.risk import emergency_selectors
 from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency, emergency_flag, emergency_resume
 from apps.risk.services.emergency_resume import Resumed
+from apps.risk.services.emergency_rows import Press
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
 
@@ -199,3 +201,33 @@ def test_the_command_waits_with_two_and_resumes_with_zero(clean: None, person: C
     assert ended.value.code == 2 and "bob" in out.getvalue() and is_stopped()
     call_command("resume", "--reason", "agreed", "--user", "bob", "--yes", stdout=out)
     assert "Resumed: fire is out" in out.getvalue() and not is_stopped()
+
+
+def test_a_resume_leaves_the_file_of_a_halt_that_came_meanwhile(
+    clean: None, person: Callable[..., User], settings: Any
+) -> None:
+    """The file goes last: between the release and that somebody else may press."""
+    settings.RISK_ONE_PERSON_RESUMES_PAPER, settings.BROKER = True, replace(settings.BROKER, paper_trading=True)
+    halted()
+    done = resume(person("ann"))
+    assert emergency_flag.read() is None
+    halted(reason="again", actor="bob")
+    emergency_resume._show_what_remains(done.run, StopSource.MANUAL, TradingPermission.ACTIVE)
+    held = emergency_flag.read()
+    assert held is not None and (held.reason, held.actor) == ("again", "bob")
+
+
+def test_a_halt_writes_its_file_again_that_a_resume_took_away(person: Callable[..., User]) -> None:
+    """Between the file and the rows of a press an older stop may have been resumed."""
+    halted()
+    press, run_id = (
+        Press(EmergencyKind.HALT, Scope.EVERYTHING, "", TradingPermission.HALTED, "b", "bob", "api"),
+        uuid4(),
+    )
+    assert emergency_flag.remove(Scope.EVERYTHING, "")
+    assert emergency._keep_file(press, run_id) == []
+    held = emergency_flag.read()
+    assert held is not None and (held.actor, held.permission) == ("bob", TradingPermission.HALTED)
+    TradingState.objects.update(permission=TradingPermission.ACTIVE)
+    emergency_flag.remove(Scope.EVERYTHING, "")
+    assert emergency._keep_file(press, run_id) == [] and emergency_flag.read() is None

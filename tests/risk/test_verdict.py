@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from apps.broker.choices import OrderPurpose, OrderType, PriceSource, Side, Trad
 from apps.risk.choices import DenialCode as Code
 from apps.risk.choices import LimitName as L
 from apps.risk.domain import prices
+from apps.risk.domain.facts import Reason, Verdict
 from apps.risk.domain.limits import CATALOGUE, defaults
 from apps.risk.domain.verdict import judge
 from tests.risk.facts import NOW, D, facts, held, intent, quote, working
@@ -33,14 +35,20 @@ def test_order_within_all_limits_is_approved() -> None:
     assert verdict.is_approved and verdict.sentence == "Within all limits."
 
 
-# One row for every code but PRICE_DRIFT: the order, what is known, the limits that differ.
+# One row or more for every code: the order, what is known, the limits that differ. A new code gets its row here; its
+# sentence is then looked for on the order's page, too.
 DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]]] = [
     (Code.TRADING_STOPPED, {}, {"permission": TradingPermission.REDUCING, "stop_reasons": ("daily loss",)}, {}),
-    (Code.TRADING_STOPPED, EXIT, {"permission": TradingPermission.KILLED, "holdings": held("50")}, {}),
+    (
+        Code.TRADING_STOPPED,
+        EXIT,
+        {"permission": TradingPermission.KILLED, "holdings": held("50"), "stop_reasons": ("smoke",)},
+        {},
+    ),
     (Code.SESSION_NOT_READY, {}, {"session_problem": "Disconnected"}, {}),
     (Code.CLOCK_SKEW, {}, {"clock_skew": -2.5}, {}),
     (Code.RESTART_WINDOW, {}, {"restart_is_near": True}, {}),
-    (Code.MODE_MISMATCH, {}, {"mode_problem": "a live account on a paper port"}, {}),
+    (Code.MODE_MISMATCH, {}, {"mode_problem": "U1 is a live account, the platform trades paper."}, {}),
     (Code.INSTRUMENT_RESTRICTED, {}, {"restriction": "earnings"}, {}),
     (Code.INSTRUMENT_LOCKED, {}, {"break_problem": "ledger 10, broker 12"}, {}),
     (Code.MARKET_CLOSED, {}, {"market_is_open": Known(False, NOW)}, {}),
@@ -96,8 +104,44 @@ def test_each_reason_alone_denies(
     assert codes(order, seen, limits) == {code}
 
 
-def test_every_code_is_reached() -> None:
-    assert {row[0] for row in DENIED} | {Code.PRICE_DRIFT} == set(Code)
+def drifted(now: str) -> tuple[Reason, ...]:
+    return tuple(prices.drift(D(100), quote(now).value, defaults()))
+
+
+# What is not found by judging alone: the price that an approver sees against that of the proposal.
+ELSEWHERE: dict[Code, tuple[Reason, ...]] = {Code.PRICE_DRIFT: drifted("101.001")}
+
+
+def refusals() -> dict[Code, list[Verdict]]:
+    """Every code with the verdicts of its rows."""
+    found: dict[Code, list[Verdict]] = {code: [Verdict(reasons)] for code, reasons in ELSEWHERE.items()}
+    for code, order, seen, limits in DENIED:
+        verdict = judge(intent(**order), facts(**seen), {**defaults(), **limits})
+        found.setdefault(code, []).append(verdict)
+    return found
+
+
+def test_every_code_is_reached_and_says_it_in_one_sentence() -> None:
+    found = refusals()
+    assert set(found) == set(Code), "a code without a row in DENIED"
+    for code, verdicts in found.items():
+        for verdict in verdicts:
+            (reason,) = verdict.reasons
+            assert reason.code is code and len(reason.sentence.split()) >= 4
+            assert re.fullmatch(r"[A-Z0-9](?:(?![.!?]\s).)*[\w)]\.", reason.sentence), reason.sentence
+
+
+@pytest.mark.parametrize("code", [Code.QUOTE_STALE, Code.PRICE_COLLAR, Code.ORDER_VALUE, Code.PRICE_DRIFT])
+def test_what_is_just_too_much_can_be_told_from_what_is_allowed(code: Code) -> None:
+    """Not "3.0% worse than 100, 3.0% are allowed"."""
+    for verdict in refusals()[code]:
+        shown = re.findall(r"[\d.]+(?:%| s\b)", verdict.sentence)
+        assert len(set(shown)) == len(shown), verdict.sentence
+
+
+def test_a_quote_of_the_future_is_told_as_that() -> None:
+    verdict = judge(intent(), facts(quote=quote(age=-2.1)), defaults())
+    assert verdict.sentence == "The quote of SPY is 2.1 s ahead of this machine's clock: synchronise it."
 
 
 # The last value that is still allowed, next to the rows above.
@@ -236,11 +280,8 @@ def test_currency_pence_and_multiplier_make_the_value() -> None:
 
 
 def test_drift_is_measured_either_way() -> None:
-    def drifted(now: str) -> list[Code]:
-        return [reason.code for reason in prices.drift(D(100), quote(now).value, defaults())]
-
-    assert drifted("101") == drifted("99") == []
-    assert drifted("101.01") == drifted("98.99") == [Code.PRICE_DRIFT]
+    assert drifted("101") == drifted("99") == ()
+    assert [reason.code for now in ("101.01", "98.99") for reason in drifted(now)] == [Code.PRICE_DRIFT] * 2
 
 
 def test_catalogue_states_every_limit_with_a_source() -> None:

@@ -14,6 +14,7 @@ from apps.risk.choices import LimitName
 from apps.risk.domain import prices
 from apps.risk.domain.facts import Facts, Intent, Reason
 from apps.risk.domain.limits import Limits
+from apps.risk.domain.words import in_percent, in_seconds
 from tradeops.lib.known import Known, Unknown
 
 ZERO = Decimal(0)
@@ -29,9 +30,10 @@ def equity(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
         yield Reason(Code.EQUITY_NOT_POSITIVE, f"Net liquidation is {facts.equity.value:f}.")
     age, limit = (facts.now - facts.equity.as_of).total_seconds(), limits[LimitName.MAX_ACCOUNT_AGE]
     if limit is not None and age > limit:
+        found, allowed = in_seconds(Decimal(str(age)), limit)
         yield Reason(
             Code.ACCOUNT_STALE,
-            f"Net liquidation is {age:.0f} s old, {limit:f} s are allowed.",
+            f"Net liquidation is {found} old, {allowed} are allowed.",
             {"age": age, "limit": str(limit)},
         )
 
@@ -243,9 +245,10 @@ def capital(equity: Decimal, limits: Limits) -> Decimal:
 def _share(code: Code, name: str, worth: Decimal, of_equity: Decimal, limit: Decimal | None) -> Iterator[Reason]:
     if limit is None or of_equity <= 0 or worth <= limit * of_equity:
         return
+    share, allowed = in_percent(worth / of_equity, limit)
     yield Reason(
         code,
-        f"{name} {worth:.2f}, {worth / of_equity:.1%} of the capital of {of_equity:.2f}; {limit:.1%} are allowed.",
+        f"{name} {worth:.2f}, {share} of the capital of {of_equity:.2f}; {allowed} are allowed.",
         {"value": str(worth), "equity": str(of_equity), "limit": str(limit)},
     )
 

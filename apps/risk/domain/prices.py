@@ -11,6 +11,7 @@ from apps.risk.choices import DenialCode as Code
 from apps.risk.choices import LimitName
 from apps.risk.domain.facts import DELAYED_SOURCES, LIVE_SOURCES, Facts, Intent, Quote, Reason
 from apps.risk.domain.limits import Limits
+from apps.risk.domain.words import in_percent, in_seconds
 from tradeops.lib.known import Known, Unknown
 
 FUTURE_ALLOWED = timedelta(seconds=2)
@@ -29,7 +30,7 @@ def quote(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     if limit is not None and (age.total_seconds() > limit or age < -FUTURE_ALLOWED):
         yield Reason(
             Code.QUOTE_STALE,
-            f"The quote of {intent.symbol} is {age.total_seconds():.0f} s old, {limit:f} s are allowed.",
+            f"The quote of {intent.symbol} is {_old(age, limit)}",
             {"age": age.total_seconds(), "limit": str(limit)},
         )
     delayed_will_do = found.source in DELAYED_SOURCES and bool(limits[LimitName.DELAYED_QUOTES])
@@ -39,6 +40,13 @@ def quote(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             f"The price of {intent.symbol} is not live: {found.source.label.lower()}.",
             {"source": found.source.value},
         )
+
+
+def _old(age: timedelta, limit: Decimal) -> str:
+    if age < timedelta(0):
+        return f"{-age.total_seconds():.1f} s ahead of this machine's clock: synchronise it."
+    found, allowed = in_seconds(Decimal(str(age.total_seconds())), limit)
+    return f"{found} old, {allowed} are allowed."
 
 
 def collar(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -54,9 +62,10 @@ def collar(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
         return
     worse = (price - reference) / reference if intent.side is Side.BUY else (reference - price) / reference
     if worse > limit:
+        too_much, allowed = in_percent(worse, limit)
         yield Reason(
             Code.PRICE_COLLAR,
-            f"The price {price:f} is {worse:.1%} worse than {reference:f}, {limit:.1%} are allowed.",
+            f"The price {price:f} is {too_much} worse than {reference:f}, {allowed} are allowed.",
             {"price": str(price), "reference": str(reference), "limit": str(limit)},
         )
 
@@ -68,10 +77,11 @@ def drift(reference: Decimal, now: Quote, limits: Limits) -> Iterator[Reason]:
         return
     moved = abs(now.price - reference) / reference
     if moved > limit:
+        too_much, allowed = in_percent(moved, limit)
         yield Reason(
             Code.PRICE_DRIFT,
-            f"The price moved by {moved:.1%} from {reference:f} to {now.price:f} since it was proposed, "
-            f"{limit:.1%} are allowed.",
+            f"The price moved by {too_much} from {reference:f} to {now.price:f} since it was proposed, "
+            f"{allowed} are allowed.",
             {"reference": str(reference), "price": str(now.price), "limit": str(limit)},
         )
 

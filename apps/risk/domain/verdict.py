@@ -35,7 +35,7 @@ def trading_state(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reas
 
 def session(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     if facts.session_problem:
-        yield Reason(Code.SESSION_NOT_READY, f"The broker session is not ready: {facts.session_problem}.")
+        yield Reason(Code.SESSION_NOT_READY, f"The broker session is not ready: {facts.session_problem.rstrip('.')}.")
     if facts.mode_problem:
         yield Reason(Code.MODE_MISMATCH, facts.mode_problem)
     if facts.restart_is_near and intent.purpose is not OrderPurpose.FLATTEN:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 
 from apps.broker import gate
 from apps.broker import selectors as broker_selectors
@@ -25,7 +25,7 @@ from apps.broker.choices import (
     TradingMode,
     TradingPermission,
 )
-from apps.broker.models import Account, EmergencyRun
+from apps.broker.models import Account, EmergencyRun, TradingState
 from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency_flag
 from apps.risk.services.emergency_flag import Flag
@@ -179,6 +179,8 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
         run = write_rows(press, run_id)
     except (OperationalError, InterfaceError) as error:
         return _without_database(press, run_id, error, notes)
+    if with_file:
+        notes += _keep_file(press, run_id)
     if press.kind is EmergencyKind.HALT:
         notes += stricter(press)
     if press.kind is EmergencyKind.CANCEL_ALL:
@@ -189,6 +191,18 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
     elif press.kind is EmergencyKind.CLOSE_ALL and not view.is_ready:
         notes.append(f"The session is {view.state.label.lower()}: {view.reason} Closing orders wait until it is ready.")
     return Asked(run.pk, run, tuple(notes))
+
+
+def _keep_file(press: Press, run_id: UUID) -> list[str]:
+    """A resume may have taken the file away between this press's file and its rows. One that came after may, too."""
+    try:
+        with transaction.atomic():
+            gate.lock_alone()
+            rows = TradingState.objects.filter(scope=press.scope, target=press.target, source=press.source)
+            stands = rows.exclude(permission=TradingPermission.ACTIVE).exists()
+            return _write_file(press, run_id) if stands and emergency_flag.read() is None else []
+    except (OperationalError, InterfaceError):
+        return []
 
 
 def _write_file(press: Press, run_id: UUID) -> list[str]:

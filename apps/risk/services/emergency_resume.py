@@ -205,7 +205,8 @@ def _carry_out(run: EmergencyRun, person: User, source: StopSource, to: TradingP
 def _show_what_remains(run: EmergencyRun, source: StopSource, to: TradingPermission) -> None:
     """The file goes last: whatever fails before leaves trading stopped, and the press can be repeated."""
     if source is StopSource.MANUAL:
-        with suppress(OSError):
+        with transaction.atomic(), suppress(OSError):
+            gate.lock_alone()
             _take_file_away(run, to)
     run.picture = {"as_of": clock.now().isoformat(), "still_blocks": list(still_blocked())}
     run.save(update_fields=["picture"])
@@ -213,6 +214,10 @@ def _show_what_remains(run: EmergencyRun, source: StopSource, to: TradingPermiss
 
 def _take_file_away(run: EmergencyRun, to: TradingPermission) -> None:
     scope, target = Scope(run.scope), run.target
+    row = TradingState.objects.filter(scope=scope, target=target, source=StopSource.MANUAL).first()
+    if row is not None and most_restrictive([TradingPermission(row.permission), to]) is not to:
+        # Somebody has stopped it again meanwhile: the file is his.
+        return
     if emergency_flag.remove(scope, target) and to is not TradingPermission.ACTIVE:
         emergency_flag.write(emergency_flag.Flag(scope, target, to, run.reason, run.actor))
 
