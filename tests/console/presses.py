@@ -61,7 +61,6 @@ class Press:
 def ticket(world: World) -> Values:
     """The same over the API and on the page."""
     return {
-        "key": "a-key-of-this-ticket",
         "con_id": world.instrument.con_id,
         "account": "DU1234567",
         "side": "BUY",
@@ -94,7 +93,9 @@ ORDER, API = "/admin/broker/order/", "/api/orders/"
 
 # Everything that changes something when it is posted to.
 PRESSES: dict[str, Press] = {
-    "admin:broker_order_add": Press("trader", f"{ORDER}add/", lambda world: {**ticket(world), "submit": "1"}),
+    "admin:broker_order_add": Press(
+        "trader", f"{ORDER}add/", lambda world: {**ticket(world), "key": "a-key-of-this-ticket", "submit": "1"}
+    ),
     "admin:broker_order_approve": Press("risk", ORDER + "{waiting}/approve/"),
     "admin:broker_order_reject": Press("trader", ORDER + "{waiting}/reject/", why, acts="risk"),
     "admin:broker_order_cancel": Press("trader", ORDER + "{working}/cancel/", why),
@@ -115,7 +116,6 @@ PRESSES: dict[str, Press] = {
         "risk",
         "/api/emergency/resume",
         lambda _: {"scope": "strategy", "target": "old", "reason": "over", "force": True},
-        by_token=True,
     ),
     "admin:risk_limitrevision_add": Press("risk", "/admin/risk/limitrevision/add/", limit),
     "admin:risk_restriction_add": Press("risk", "/admin/risk/restriction/add/", restricted),
@@ -130,12 +130,12 @@ PRESSES: dict[str, Press] = {
     "admin:journal_channel_test": Press("admin", "/admin/journal/channel/test/", acts=""),
     "admin:jobs_overview_pause": Press("trader", "/admin/jobs/overview/pause/", why),
     "admin:jobs_overview_resume": Press("trader", "/admin/jobs/overview/resume/", why, acts=""),
-    "admin:jobs_overview_run": Press("trader", "/admin/jobs/overview/snapshot/run/"),
-    "admin:jobs_overview_skip": Press("trader", "/admin/jobs/overview/snapshot/skip/"),
-    "admin:jobs_overview_unskip": Press("trader", "/admin/jobs/overview/snapshot/unskip/", acts=""),
+    "admin:jobs_overview_run": Press("trader", "/admin/jobs/overview/daily_snapshot/run/"),
+    "admin:jobs_overview_skip": Press("trader", "/admin/jobs/overview/daily_snapshot/skip/"),
+    "admin:jobs_overview_unskip": Press("trader", "/admin/jobs/overview/daily_snapshot/unskip/", acts=""),
     "admin:jobs_jobrun_cancel": Press("trader", "/admin/jobs/jobrun/{run}/cancel/"),
     "admin:jobs_jobrun_retry": Press("trader", "/admin/jobs/jobrun/{run}/retry/", acts=""),
-    "admin:reports_report_make": Press("trader", "/admin/reports/report/make/", acts=""),
+    "admin:reports_report_make": Press("admin", "/admin/reports/report/make/", acts=""),
 }
 
 # Routes that only show something, whatever the method.
@@ -161,14 +161,35 @@ LOOKS = frozenset(
 
 # The least role that is offered an action of a list in the admin.
 ACTIONS: dict[str, str] = {
+    "auth.Group:delete_selected": "admin",
+    "auth.User:delete_selected": "admin",
+    "jobs.JobRun:cancel": "trader",
+    "jobs.JobRun:retry": "trader",
+    "jobs.JobSchedule:run_now": "trader",
+    "jobs.JobSchedule:skip_next": "trader",
+    "jobs.JobSchedule:unskip": "trader",
+    "journal.Channel:delete_selected": "admin",
+    "journal.Incident:acknowledge": "trader",
+    "journal.Incident:resolve": "trader",
+    "journal.Incident:snooze_one_hour": "trader",
+    "reports.CashFlow:delete_selected": "admin",
+    "reports.Report:make_again": "admin",
     "risk.LimitRevision:approve": "risk",
     "risk.LimitRevision:refuse": "risk",
     "risk.Restriction:lift": "risk",
+    "strategies.ParametersRevision:activate": "admin",
 }
 
 # Tables whose rows persons may add, change or delete in the admin, and from which role on.
 EDITABLE: dict[str, str] = {
+    **{f"auth.{table}:{what}": "admin" for table in ("Group", "User") for what in ("add", "change", "delete")},
+    **{f"journal.Channel:{what}": "admin" for what in ("add", "change", "delete")},
     "broker.Order:add": "trader",
+    "jobs.JobSchedule:change": "admin",
+    "reports.CashFlow:add": "admin",
+    "reports.CashFlow:delete": "admin",
+    "reports.Commentary:add": "admin",
     "risk.LimitRevision:add": "risk",
     "risk.Restriction:add": "risk",
+    "strategies.ParametersRevision:add": "admin",
 }

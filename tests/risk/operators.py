@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from django.contrib.auth.models import User
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group, User
 from django.db import connections
 from django.test import Client
 
@@ -22,7 +23,6 @@ from apps.broker.choices import OrderPurpose, OrderState, OrderType, Scope, Side
 from apps.broker.models import Account, Order
 from apps.broker.services import Terms
 from apps.broker.simulator.testing import ControlError, SimulatorProcess
-from apps.console.roles import assign_role
 from apps.risk import services as risk
 from apps.risk.choices import LimitName, RevisionState
 from apps.risk.models import LimitRevision
@@ -93,16 +93,21 @@ class Press:
 
 
 def make_people() -> list[Person]:
-    """A fifth are traders; all others may do everything."""
-    people = []
-    for number in range(PEOPLE):
-        role = "trader" if number % 5 == 0 else "risk"
-        user = User.objects.create_user(f"{role}-{number}")
-        assign_role(user=user, role=role, actor="test")
-        client = Client()
-        client.force_login(user)
-        people.append(Person(user.username, client.cookies["sessionid"].value))
-    return people
+    """A fifth are traders; all others may do everything. The first of them are signed in at the API."""
+    roles = ["trader" if number % 5 == 0 else "risk" for number in range(PEOPLE)]
+    users = User.objects.bulk_create(
+        User(username=f"{role}-{number}", is_staff=True, password=make_password(None))
+        for number, role in enumerate(roles)
+    )
+    for role in set(roles):
+        Group.objects.get(name=role).user_set.set(user for user in users if user.username.startswith(role))
+    return [Person(user.username, sign_in(user) if place < BY_API else "") for place, user in enumerate(users)]
+
+
+def sign_in(user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value
 
 
 class Desk:
@@ -167,7 +172,7 @@ class Desk:
             for _ in range(count):
                 yield make(chance.choice(among))
         for _ in range(4):
-            yield self.change_limit(Decimal(chance.randint(20, 60)) / 100)
+            yield self.change_limit(Decimal(chance.randint(20, 60)) / 10)
             yield self.approve_limit()
         for _ in range((3, 6, 3)[kind]):
             yield self.resume()
@@ -180,10 +185,9 @@ class Desk:
         """Everybody presses in the same moment, while orders fill."""
         presses = list(self.presses(played))
         self.chance.shuffle(presses)
-        people = self.chance.sample(self.people, PEOPLE)
         works: list[Callable[[], Outcome | None]] = []
-        for place, (person, press) in enumerate(zip(people, presses, strict=False)):
-            by_api = press.path and place < BY_API
+        for person, press in zip(self.people, presses, strict=False):
+            by_api = press.path and person.cookie
             works.append(partial(self.over_the_api if by_api else by_service, person, press))
         protective = [order for order in played.working if order.purpose == OrderPurpose.PROTECTIVE]
         works += [partial(self.fill, self.chance.choice(protective)) for _ in range(FILLS)]

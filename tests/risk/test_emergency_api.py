@@ -35,6 +35,16 @@ def client(role: str) -> Client:
     return Client(headers={"Authorization": f"Bearer {token}"})
 
 
+def signed_in(name: str, **options: Any) -> Client:
+    """A person of the role risk."""
+    user, is_new = User.objects.get_or_create(username=name)
+    if is_new:
+        assign_role(user=user, role="risk", actor="test")
+    browser = Client(**options)
+    browser.force_login(user)
+    return browser
+
+
 def post(of: Client, what: str, **data: Any) -> Any:
     return of.post(f"/api/emergency/{what}", {"reason": "smoke", **data}, content_type="application/json")
 
@@ -60,11 +70,14 @@ def test_risk_halts_reads_the_receipt_and_resumes() -> None:
     assert post(risk, "halt", permission="reducing").json()["id"] == halted.json()["id"]
     receipt = viewer.get(f"/api/emergency/{halted.json()['id']}")
     assert receipt.status_code == 200 and receipt.json()["reason"] == "smoke" and not receipt.json()["is_verified"]
-    assert post(risk, "resume").status_code == 409
+    by_token = post(risk, "resume", force=True)
+    assert by_token.status_code == 403 and "a token is none" in by_token.json()["detail"]
+    rita = signed_in("rita")
+    assert post(rita, "resume").status_code == 409
     EmergencyRun.objects.update(state=EmergencyState.DONE)
-    refused = post(risk, "resume")
+    refused = post(rita, "resume")
     assert refused.status_code == 409 and "not known to agree" in refused.json()["detail"]
-    resumed = post(risk, "resume", force=True, reason="false trigger")
+    resumed = post(rita, "resume", force=True, reason="false trigger")
     assert resumed.status_code == 200 and resumed.json()["waits_for"] == "" and resumed.json()["still_blocks"] == []
     assert TradingState.objects.get().permission == "active"
 
@@ -94,14 +107,10 @@ def test_what_cannot_be_understood_is_named() -> None:
 
 
 def test_a_browser_session_needs_its_csrf_token() -> None:
-    user = User.objects.create_user("rita")
-    assign_role(user=user, role="risk", actor="test")
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(user)
+    browser = signed_in("rita", enforce_csrf_checks=True)
     assert post(browser, "halt").status_code == 403
     assert not TradingState.objects.exists()
-    same = Client()
-    same.force_login(user)
+    same = signed_in("rita")
     assert post(same, "halt").status_code == 202 and TradingState.objects.get().set_by == "rita"
 
 

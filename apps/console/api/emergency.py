@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, NotFound
@@ -17,6 +16,7 @@ from rest_framework.views import APIView
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopSource, TradingPermission
 from apps.broker.models import EmergencyRun
 from apps.console.api.documents import ERRORS, answers
+from apps.console.api.orders import require_person
 from apps.console.api.serializers import ErrorSerializer, S
 from apps.console.api.unavailable import Unavailable
 from apps.console.selectors.bounded import bounded_read
@@ -146,16 +146,17 @@ class CloseAllView(APIView):
 
 
 class ResumeView(APIView):
-    """Resume after a stop, or confirm somebody else's press. `waits_for` says what is missing; empty: resumed."""
+    """Resume after a stop, or confirm somebody else's press. `waits_for` says what is missing; empty: resumed. A person
+    does that, signed in: a token is no second person."""
 
     permission_classes = [MayResume]
 
     @extend_schema(request=ResumeSerializer, responses={**answers(ResumedSerializer), 409: ErrorSerializer})
     def post(self, request: Request) -> Response:
-        wanted = read(ResumeSerializer, request)
+        person, wanted = require_person(request), read(ResumeSerializer, request)
         source, wanted["to"] = StopSource(wanted.pop("stopped_by")), TradingPermission(wanted["to"])
         try:
-            done = resume(user=cast(User, request.user), came_by=CAME_BY, source=source, **wanted)
+            done = resume(user=person, came_by=CAME_BY, source=source, **wanted)
         except EmergencyError as error:
             raise Refused(str(error)) from None
         more = {"waits_for": done.waits_for, "still_blocks": list(done.still_blocks)}
