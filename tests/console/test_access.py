@@ -308,6 +308,16 @@ def test_each_token_presses_what_its_role_may_and_never_what_takes_a_person(
     assert looks == [200 if role in ROLES else 401] * 4
 
 
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_only_a_post_changes_anything(world: World, make_user: Callable[..., User], method: str) -> None:
+    client, before = Client(), picture()
+    client.force_login(make_user("pressing", "admin"))
+    for name, press in PRESSES.items():
+        as_json = {} if method == "get" else {"content_type": presses.JSON}
+        answer = getattr(client, method)(world.path(press.path), press.body(world), **as_json)
+        assert answer.status_code < 500 and picture() == before, name
+
+
 @pytest.mark.parametrize("role", ["", *ROLES])
 def test_each_role_acts_on_rows_of_the_admin_as_it_may(world: World, make_user: Callable[..., User], role: str) -> None:
     client = Client()

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from websockets.sync.client import ClientConnection, connect
 
 ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 120.0
 T = TypeVar("T")
 
 
@@ -47,8 +48,10 @@ class WebProcess:
             text=True,
         )
         assert self.process.stdout is not None
-        readable, _, _ = select.select([self.process.stdout], [], [], 40)
-        assert readable, "the web process does not start"
+        readable, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
+        if not readable:
+            self.__exit__()
+            raise AssertionError(f"the web process did not start within {START_SECONDS:g} s")
         match = re.search(r"http://127\.0\.0\.1:(\d+)/", self.process.stdout.readline())
         assert match
         self.port = int(match.group(1))

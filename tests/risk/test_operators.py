@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ def desk(settings: Settings, tmp_path: Path) -> Iterator[Desk]:
     people = make_people()
     with SimulatorProcess(tick_interval=0.5) as simulator, running(simulator, halt_flag=tmp_path / "HALT"):
         wait_until_tables_agree(simulator, seconds=PATIENCE)
-        own = {**environment(simulator.port), "TRADEOPS_VAR": str(tmp_path)}
+        own = {**environment(simulator.port), "TRADEOPS_VAR": str(tmp_path), "SECRET_KEY": settings.SECRET_KEY}
         with WebProcess(conninfo(), settings=own) as web:
             widen_limits(people)
             yield Desk(simulator, web, people, SEED)
@@ -142,7 +141,8 @@ def tidy(desk: Desk) -> None:
 
 def judge(desk: Desk, played: Round, start: dict[int, Decimal]) -> None:
     broken = [outcome for outcome in played.outcomes if outcome.result == "broken"]
-    assert broken == [] and len(played.outcomes) == min(PEOPLE, len(played.outcomes))
+    assert not broken, "\n".join(map(str, broken))
+    assert PEOPLE - 10 <= len(played.outcomes) <= PEOPLE
     assert {outcome.way for outcome in played.outcomes} == {"api", "service"}
     for order in played.proposals:
         one_word_on(desk.simulator, played, order)
@@ -158,21 +158,18 @@ def one_word_on(simulator: SimulatorProcess, played: Round, order: Order) -> Non
     """Approved, denied, rejected or cancelled, once, by somebody who may; and the press that did it says so."""
     decided = list(OrderEvent.objects.filter(order=order, before=OrderState.PROPOSED).exclude(after="proposed"))
     assert len(decided) <= 1, [(event.after, event.actor) for event in decided]
-    mine = [outcome for outcome in played.outcomes if outcome.target == str(order.pk)]
-    words = {"approve": {"done": "approved", "denied": "denied"}, "reject": {"done": "denied"}}
     said = [
-        (words[outcome.what][outcome.result], outcome.who)
-        for outcome in mine
-        if outcome.result in words.get(outcome.what, ())
+        outcome.who
+        for outcome in played.outcomes
+        if outcome.target == str(order.pk)
+        and (outcome.what, outcome.result) in {("approve", "done"), ("approve", "denied"), ("reject", "done")}
     ]
     decisions = [(event.after, event.actor) for event in decided if event.after != OrderState.CANCELLED]
-    by_a_stop = [decision for decision in decisions if decision not in said]
-    assert sorted(said) == sorted(set(decisions) - set(by_a_stop)), (said, decisions)
-    assert by_a_stop == [], "somebody decided who was never told of it"
+    assert said == [who for _, who in decisions], "whoever decided was told so, and nobody else"
     order.refresh_from_db()
     if any(after == OrderState.APPROVED for after, _ in decisions):
         assert order.approved_by is not None and order.approved_by.username != order.requested_by
-        assert (OrderState.APPROVED.value, order.approved_by.username) in said
+        assert (OrderState.APPROVED.value, order.approved_by.username) in decisions
         assert order.approved_by.has_perm("broker.approve_order")
     else:
         assert order.approved_by is None and at_broker(simulator, order) == []
@@ -198,7 +195,7 @@ def stops_are_one_each(played: Round) -> None:
     new = EmergencyRun.objects.filter(requested_at__gte=played.started_at)
     kinds = {"halt": EmergencyKind.HALT, "close-all": EmergencyKind.CLOSE_ALL, "resume": EmergencyKind.RESUME}
     for what, kind in kinds.items():
-        runs = {str(run.pk): run for run in new.filter(kind=kind)}
+        runs = {str(run.pk): run for run in new.filter(kind=kind).exclude(came_by="file")}
         told = {outcome.run for outcome in played.of(what)}
         assert told == set(runs), (what, told, set(runs))
         for pk, run in runs.items():
@@ -206,6 +203,8 @@ def stops_are_one_each(played: Round) -> None:
             assert Event.objects.filter(actor=run.actor, data__run=pk).exists() or kind is EmergencyKind.HALT
         times = sorted((run.requested_at, run.ended_at) for run in runs.values())
         assert all(ended <= begun for (_, ended), (begun, _) in zip(times, times[1:], strict=False)), what
+    pressed = {outcome.who for what in ("halt", "close-all") for outcome in played.of(what)}
+    assert set(new.filter(came_by="file").values_list("actor", flat=True)) <= pressed
     closings = new.filter(kind=EmergencyKind.CLOSE_ALL)
     assert not closings.exclude(state=EmergencyState.DONE).exists(), list(closings.values_list("problem", flat=True))
     resumed = [outcome.who for outcome in played.of("resume")]
@@ -215,7 +214,7 @@ def stops_are_one_each(played: Round) -> None:
 
 def the_last_word_on_trading_holds(played: Round) -> None:
     """By the journal, which numbers what was committed."""
-    told = Event.objects.filter(step="Trading state", at__gte=played.started_at - timedelta(seconds=1))
+    told = Event.objects.filter(step="Trading state", at__gte=played.started_at)
     last = told.filter(data__scope="everything", data__source="manual").order_by("number").last()
     row = TradingState.objects.filter(scope=Scope.EVERYTHING, source=StopSource.MANUAL).first()
     if last is None:
