@@ -45,7 +45,7 @@ class World:
 @dataclass(frozen=True)
 class Press:
     """Who gets past the door, and from which role on something changes. `acts` "": here it cannot, as no gateway
-    runs; the door is all that is tested. `by_token`: a token of the role may, too."""
+    runs or a question comes first; the door is all that is tested. `by_token`: a token of the role may, too."""
 
     enters: str
     path: str
@@ -124,16 +124,14 @@ PRESSES: dict[str, Press] = {
     "admin:risk_break_book": Press("risk", "/admin/risk/break/{broken}/book/", why),
     "api-incident-acknowledge": Press("trader", "/api/incidents/{incident}/acknowledge", by_token=True),
     "api-job-run": Press("trader", "/api/jobs/snapshot/run", by_token=True),
-    "admin:journal_incident_handle": Press(
-        "trader", "/admin/journal/incident/{incident}/handle/", lambda _: {"action": "acknowledge"}
-    ),
+    "admin:journal_incident_handle": Press("trader", "/admin/journal/incident/{incident}/handle/", acts=""),
     "admin:journal_channel_test": Press("admin", "/admin/journal/channel/test/", acts=""),
-    "admin:jobs_overview_pause": Press("trader", "/admin/jobs/overview/pause/", why),
-    "admin:jobs_overview_resume": Press("trader", "/admin/jobs/overview/resume/", why, acts=""),
-    "admin:jobs_overview_run": Press("trader", "/admin/jobs/overview/daily_snapshot/run/"),
-    "admin:jobs_overview_skip": Press("trader", "/admin/jobs/overview/daily_snapshot/skip/"),
+    "admin:jobs_overview_pause": Press("trader", "/admin/jobs/overview/pause/", acts=""),
+    "admin:jobs_overview_resume": Press("trader", "/admin/jobs/overview/resume/", acts=""),
+    "admin:jobs_overview_run": Press("trader", "/admin/jobs/overview/daily_snapshot/run/", acts=""),
+    "admin:jobs_overview_skip": Press("trader", "/admin/jobs/overview/daily_snapshot/skip/", acts=""),
     "admin:jobs_overview_unskip": Press("trader", "/admin/jobs/overview/daily_snapshot/unskip/", acts=""),
-    "admin:jobs_jobrun_cancel": Press("trader", "/admin/jobs/jobrun/{run}/cancel/"),
+    "admin:jobs_jobrun_cancel": Press("trader", "/admin/jobs/jobrun/{run}/cancel/", acts=""),
     "admin:jobs_jobrun_retry": Press("trader", "/admin/jobs/jobrun/{run}/retry/", acts=""),
     "admin:reports_report_make": Press("admin", "/admin/reports/report/make/", acts=""),
 }

@@ -76,7 +76,7 @@ def widen_limits(people: list[Person]) -> None:
 
 @pytest.mark.mission(183)
 @pytest.mark.mission(193)
-@pytest.mark.timeout(0 if ROUNDS > 10 else 180)
+@pytest.mark.timeout(0 if ROUNDS > 10 else 600)
 def test_fifty_people_at_once_while_orders_fill(desk: Desk) -> None:
     print("\nround  done refused approved halts resumes closings      s")
     start = held(desk.simulator)
