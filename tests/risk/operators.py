@@ -39,12 +39,14 @@ FILLS = 6
 HELD = Decimal(60)
 SYMBOLS = ("SPY", "AAPL")
 REFUSALS = (400, 403, 409, 422)
+UNAVAILABLE = 503
 CSRF = "c" * 32
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one press came to: done, refused with a reason, or broken, which nothing may be."""
+    """What one press came to: done, denied or refused with a reason; unknown where an overloaded API says so; or
+    broken, which nothing may be."""
 
     who: str
     what: str
@@ -63,6 +65,15 @@ class Round:
     working: list[Order]
     outcomes: list[Outcome] = field(default_factory=list)
     seconds: float = 0.0
+
+    def pressed(self, what: str) -> list[str]:
+        """Whose press had effect, or may have had."""
+        return [outcome.who for outcome in self.of(what)] + self.unsure(what)
+
+    def unsure(self, what: str, target: str = "") -> list[str]:
+        """Who was told that nobody knows whether the press had effect."""
+        unknown = self.of(what, "unknown")
+        return [outcome.who for outcome in unknown if outcome.target == target]
 
     def of(self, what: str, result: str = "done") -> list[Outcome]:
         return [outcome for outcome in self.outcomes if (outcome.what, outcome.result) == (what, result)]
@@ -199,7 +210,8 @@ class Desk:
         told = body.get("detail") or body.get("waits_for") or body.get("state_reason", "")
         denied = press.what == "approve" and body.get("state") == OrderState.DENIED
         done = status in (200, 201, 202)
-        result = "denied" if denied else "done" if done else "refused" if status in REFUSALS else "broken"
+        known = "denied" if denied else "done" if done else "refused" if status in REFUSALS else "broken"
+        result = "unknown" if status == UNAVAILABLE else known
         return Outcome(person.name, press.what, press.target, "api", result, f"{status} {told}", run if done else "")
 
     def fill(self, order: Order) -> None:

@@ -32,7 +32,7 @@ from tests.broker.gateway.ordering import at_broker
 from tests.broker.gateway.processes import environment
 from tests.broker.gateway.running import running, true_positions, wait_until_tables_agree
 from tests.console.web_process import WebProcess
-from tests.risk.operators import HELD, PEOPLE, SYMBOLS, Desk, Person, Round, make_people
+from tests.risk.operators import BY_API, HELD, PEOPLE, SYMBOLS, Desk, Person, Round, make_people
 from tests.risk.world import calm
 from tests.waiting import wait_for
 from tradeops.lib.listen import conninfo
@@ -142,6 +142,7 @@ def tidy(desk: Desk) -> None:
 def judge(desk: Desk, played: Round, start: dict[int, Decimal]) -> None:
     broken = [outcome for outcome in played.outcomes if outcome.result == "broken"]
     assert not broken, "\n".join(map(str, broken))
+    assert len([outcome for outcome in played.outcomes if outcome.result == "unknown"]) <= BY_API // 2
     assert PEOPLE - 10 <= len(played.outcomes) <= PEOPLE
     assert {outcome.way for outcome in played.outcomes} == {"api", "service"}
     for order in played.proposals:
@@ -165,7 +166,9 @@ def one_word_on(simulator: SimulatorProcess, played: Round, order: Order) -> Non
         and (outcome.what, outcome.result) in {("approve", "done"), ("approve", "denied"), ("reject", "done")}
     ]
     decisions = [(event.after, event.actor) for event in decided if event.after != OrderState.CANCELLED]
-    assert said == [who for _, who in decisions], "whoever decided was told so, and nobody else"
+    unsure = [*played.unsure("approve", str(order.pk)), *played.unsure("reject", str(order.pk))]
+    told = [who for _, who in decisions if who in said or who not in unsure]
+    assert said == told, "whoever decided was told so, and nobody else"
     order.refresh_from_db()
     if any(after == OrderState.APPROVED for after, _ in decisions):
         assert order.approved_by is not None and order.approved_by.username != order.requested_by
@@ -182,7 +185,7 @@ def sent_once_and_audited(simulator: SimulatorProcess, played: Round, order: Ord
     done = [outcome for outcome in played.outcomes if outcome.target == str(order.pk) and outcome.result == "done"]
     modified = Counter(outcome.who for outcome in done if outcome.what == "modify")
     noted = Counter(event.actor for event in events if event.message.startswith("modification requested"))
-    assert modified == noted
+    assert modified <= noted <= modified + Counter(played.unsure("modify", str(order.pk)))
     cancelling = {outcome.who for outcome in done if outcome.what == "cancel"}
     by = {event.actor for event in events if event.message.startswith(("cancel requested", "cancelled before"))}
     if cancelling:
@@ -197,19 +200,20 @@ def stops_are_one_each(played: Round) -> None:
     for what, kind in kinds.items():
         runs = {str(run.pk): run for run in new.filter(kind=kind).exclude(came_by="file")}
         told = {outcome.run for outcome in played.of(what)}
-        assert told == set(runs), (what, told, set(runs))
+        unsure = {pk for pk, run in runs.items() if run.actor in played.unsure(what)}
+        assert told <= set(runs) <= told | unsure, (what, told, set(runs))
         for pk, run in runs.items():
-            assert run.actor in {outcome.who for outcome in played.of(what) if outcome.run == pk}
+            assert pk in unsure or run.actor in {outcome.who for outcome in played.of(what) if outcome.run == pk}
             assert Event.objects.filter(actor=run.actor, data__run=pk).exists() or kind is EmergencyKind.HALT
         times = sorted((run.requested_at, run.ended_at) for run in runs.values())
         assert all(ended <= begun for (_, ended), (begun, _) in zip(times, times[1:], strict=False)), what
-    pressed = {outcome.who for what in ("halt", "close-all") for outcome in played.of(what)}
+    pressed = {who for what in ("halt", "close-all") for who in played.pressed(what)}
     assert set(new.filter(came_by="file").values_list("actor", flat=True)) <= pressed
     closings = new.filter(kind=EmergencyKind.CLOSE_ALL)
     assert not closings.exclude(state=EmergencyState.DONE).exists(), list(closings.values_list("problem", flat=True))
     resumed = [outcome.who for outcome in played.of("resume")]
     confirmed = new.filter(kind=EmergencyKind.RESUME).values_list("found__confirmed_by", flat=True)
-    assert Counter(resumed) == Counter(confirmed)
+    assert Counter(resumed) <= Counter(confirmed) <= Counter([*resumed, *played.unsure("resume")])
 
 
 def the_last_word_on_trading_holds(played: Round) -> None:
@@ -222,7 +226,7 @@ def the_last_word_on_trading_holds(played: Round) -> None:
         return
     assert row is not None and (row.permission, row.set_by) == (last.data["permission"], last.actor)
     assert (emergency_flag.read() is not None) is (row.permission != TradingPermission.ACTIVE)
-    pressed = {outcome.who for what in ("halt", "resume", "close-all") for outcome in played.of(what)}
+    pressed = {who for what in ("halt", "resume", "close-all") for who in played.pressed(what)}
     assert set(told.values_list("actor", flat=True)) <= pressed
 
 
