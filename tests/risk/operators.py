@@ -30,6 +30,7 @@ from apps.risk.services.emergency_closing import carry_on
 from tests.broker.gateway.ordering import instrument
 from tests.broker.gateway.running import ACCOUNT
 from tests.console.web_process import WebProcess
+from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.lib.errors import TradeOpsError
 
@@ -139,16 +140,17 @@ class Desk:
             terms = self.terms(
                 SYMBOLS[place % 2], Side.BUY, Decimal(place + 2), Decimal(1) + Decimal(number % 50) / 100
             )
-            order = risk.submit_order(
-                terms=terms, idempotency_key=f"round {number}: {place}", requested_by="", user=giver.user
-            )
-            assert order.state == OrderState.PROPOSED, order.state_reason
-            proposals.append(order)
+            proposals.append(wait_for(partial(self.propose, terms, giver.user), seconds=90, what="a proposal"))
         working = [self.give(symbol, Side.BUY, Decimal(8), Decimal(1), OrderPurpose.ENTRY) for symbol in SYMBOLS]
         working += [
             self.give(symbol, Side.SELL, Decimal(20), Decimal(9000), OrderPurpose.PROTECTIVE) for symbol in SYMBOLS
         ]
         return Round(number, started_at, proposals, working)
+
+    def propose(self, terms: Terms, user: User) -> Order | None:
+        """None where a slow machine had the session or the quote grow old; the order is denied then."""
+        order = risk.submit_order(terms=terms, idempotency_key=uuid4().hex, requested_by="", user=user)
+        return order if order.state == OrderState.PROPOSED else None
 
     def terms(self, symbol: str, side: Side, quantity: Decimal, price: Decimal, **changes: Any) -> Terms:
         base: dict[str, Any] = {
