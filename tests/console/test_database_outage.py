@@ -2,53 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.console.web_process import ROOT, WebProcess, wait_until
-from tradeops.processes.postgres import EmbeddedPostgres
-
-
-class OwnDatabase:
-    def __init__(self, folder: Path) -> None:
-        self.cluster = EmbeddedPostgres(folder, durable=False)
-        self.process, self.address = self.cluster.start()
-
-    @property
-    def url(self) -> str:
-        return self.address.dsn()
-
-    def manage(self, *arguments: str) -> str:
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": self.url},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(15)
-
-    def start_again(self) -> None:
-        self.process, address = self.cluster.start()
-        assert address == self.address
-
-    def pause(self, how: signal.Signals) -> None:
-        root = psutil.Process(self.process.pid)
-        for process in [*root.children(recursive=True), root]:
-            process.send_signal(how)
+from tests.console.web_process import WebProcess, wait_until
+from tests.own_database import OwnDatabase
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from tradeops.lib.listen import conninfo
 
@@ -31,12 +32,15 @@ def environment(port: int, *, database: str = "") -> dict[str, str]:
 
 
 @contextmanager
-def gateway_process(port: int, *, database: str = "") -> Iterator[subprocess.Popen[str]]:
+def gateway_process(
+    port: int, *, database: str = "", output: IO[str] | int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
+    """`output` is a file where it says more than a pipe holds that nobody reads."""
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "manage.py"), "gateway"],
         cwd=ROOT,
         env=environment(port, database=database),
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
     )
