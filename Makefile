@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: run test lint types unit browser bench quarter storm oracle operators replay lock clean
+.PHONY: run test lint types unit browser bench quarter storm chaos oracle operators replay lock clean
 
 run: .venv/run.stamp
 	@exec $(BIN)/python manage.py up $(ARGS)
@@ -48,6 +48,10 @@ quarter: .venv/test.stamp
 
 storm: .venv/test.stamp
 	@STORM_KILLS=$${STORM_KILLS:-500} $(BIN)/python -m pytest tests/jobs/test_storm.py -q -s $(ARGS)
+
+# A thousand orders while broker, links, gateway and database break; prints faults, outcomes and times of recovery.
+chaos: .venv/test.stamp
+	@CHAOS_ORDERS=$${CHAOS_ORDERS:-1000} $(BIN)/python -m pytest tests/broker/chaos -n 0 -q -s --show-capture=no $(ARGS)
 
 # A million random orders judged by the checks and by an independent oracle, in some minutes.
 oracle: .venv/test.stamp

@@ -39,11 +39,11 @@ SLOW_FIRST = (
     "tests/broker/gateway/test_requests.py",
     "tests/console/test_database_outage.py",
     "tests/broker/simulator/test_server_faults.py",
-    "tests/broker/gateway/test_orders_chaos.py",
     "tests/operations/test_running_platform.py",
     "tests/jobs/test_storm.py",
     "tests/risk/test_emergency_platform.py",
     "tests/quarter/test_quarter.py",
+    "tests/broker/chaos/test_order_storm.py",
 )
 
 

@@ -163,10 +163,9 @@ def are_near(wanted: list[tuple[Any, ...]], derived: list[tuple[Any, ...]]) -> b
     return all(abs(ours - theirs) < CENTS for ours, theirs in pairs)
 
 
-def stories(found: Iterable[Difference], books: Books) -> str:
-    """What the ledger and the broker tell of the orders that differ."""
-    told = []
-    for pk in dict.fromkeys(each.order for each in found if each.order is not None):
-        order = Order.objects.select_related("account", "instrument").get(pk=pk)
-        told += [f"--- {pk}", *selectors.order_story(order), *(f"broker: {row}" for row in books.of(order))]
+def stories(orders: Iterable[UUID], books: Books) -> str:
+    """What the ledger and the broker tell of them."""
+    told: list[str] = []
+    for order in Order.objects.filter(pk__in=set(orders)).select_related("account", "instrument"):
+        told += [f"--- {order.pk}", *selectors.order_story(order), *(f"broker: {row}" for row in books.of(order))]
     return "\n".join(told)
