@@ -60,21 +60,21 @@ class BrokenPlatform:
     def gateway_log(self) -> str:
         return (self.folder / "gateway.log").read_text()
 
-    def kill_at_commit_of(self, ids: Sequence[UUID]) -> Callable[[], bool]:
-        """The gateway dies in the moment in which one of these orders is committed as being sent, before it hears of
-        it. Returns what tells whether it has."""
-        process, dead = self._process, threading.Event()
+    def strike_at_commit_of(self, ids: Sequence[UUID], *, kill: bool) -> Callable[[], bool]:
+        """In the moment in which one of these orders is committed as being sent the gateway's connection is cut, before
+        it hears of the commit; with `kill` the gateway dies first. Returns what tells whether it has happened."""
+        process, struck = self._process, threading.Event()
 
-        def look() -> None:
+        def strike() -> bool:
             with psycopg.connect(self.database.url, connect_timeout=3) as connection:
                 claimed = connection.execute(SUBMITTING, [list(ids)]).fetchone()
-            if claimed is not None:
+            if claimed is None:
+                return False
+            if kill:
                 process.kill()
                 process.wait(10)
-                dead.set()
+            struck.set()
+            return True
 
-        self.wire.before_answer = look
-        return dead.is_set
-
-    def watch_no_commit(self) -> None:
-        self.wire.before_answer = None
+        self.wire.cut_once(strike)
+        return struck.is_set

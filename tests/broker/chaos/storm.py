@@ -79,7 +79,7 @@ class Storm:
         self.person.decide_unresolved()
 
     def _probe(self, after: str) -> None:
-        """An order that a breaker denies is given anew, as is one that is swallowed or refused in its turn."""
+        """An order that a breaker denies is given anew, as is one that is in doubt or that the trader cancels."""
         deadline = time.monotonic() + RECOVERY_SECONDS
         while not self._arrives(deadline, after):
             self.person.release_breaker()
@@ -92,7 +92,7 @@ class Storm:
 
         seconds = deadline - time.monotonic()
         wait_for(lambda: state() not in IN_HAND, seconds=seconds, what=f"an answer after {after}")
-        return state() in (S.WORKING, S.CANCELLED)
+        return state() == S.WORKING
 
     def settle(self) -> Books:
         """Until nothing is in doubt and the ledger shows what the broker shows."""

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from apps.broker.choices import SessionState
@@ -17,13 +18,15 @@ from tests.broker.chaos.patience import patiently
 from tests.broker.chaos.person import Person
 from tests.broker.chaos.platform import BrokenPlatform
 from tests.broker.chaos.trader import Trader
+from tests.broker.gateway.ordering import placements
 from tests.waiting import wait_for
 
 NOTICED_SECONDS = 60.0
 
 
 class Weather:
-    """`kinds` are functions by name; those in `felt` interrupt the gateway, so that recovering from them takes time."""
+    """Faults by name. Those in `felt` interrupt the gateway, so that recovering takes time; the `quiet` ones happen to
+    orders and executions, and are None where there is none yet."""
 
     def __init__(self, platform: BrokenPlatform, trader: Trader, person: Person, seed: int) -> None:
         self.faults: Counter[str] = Counter()
@@ -41,20 +44,24 @@ class Weather:
             "1100, then 1102": lambda: self._lose_broker("1102"),
             "gateway kill -9": self._kill,
             "kill -9 between commit and sending": self._kill_before_sending,
+            "answer to the commit lost": lambda: self._strike_before_sending(kill=False),
             "database crash": self._crash_database,
         }
-        self.quiet: dict[str, Callable[[], None]] = {
+        self.quiet: dict[str, Callable[[], dict[str, Any] | None]] = {
             "acknowledgement lost": lambda: self._control(f"lose-ack {self._some()}"),
             "order swallowed": lambda: self._control(f"lose-order {self._some()}"),
             "order refused": lambda: self._control("reject 1"),
-            "execution sent twice": lambda: self._of_executions("dup-exec"),
+            "execution sent twice": self._repeat,
             "execution corrected": self._correct,
             "partial fills": lambda: self._control(f"fill-chunk {self._chance.randint(1, 5)}"),
         }
 
     def blow(self, name: str) -> None:
+        if name in self.felt:
+            self.felt[name]()
+        elif self.quiet[name]() is None:
+            return
         self.faults[name] += 1
-        (self.felt | self.quiet)[name]()
 
     def forgive(self) -> None:
         """What was to happen to orders that have not come is not to happen to the next."""
@@ -101,39 +108,39 @@ class Weather:
         self._platform.start_gateway()
 
     def _kill_before_sending(self) -> None:
-        while not self._dies_before_sending():
-            # A breaker stopped the orders, or the trader thought again: others are given.
-            self._person.release_breaker()
-        self.faults["orders committed, never sent"] += 1
+        self._strike_before_sending(kill=True)
         self._kill()
 
-    def _dies_before_sending(self) -> bool:
+    def _strike_before_sending(self, *, kill: bool) -> None:
+        while not self._strikes(kill=kill):
+            # A breaker stopped the orders, or the trader thought again: others are given.
+            self._person.release_breaker()
+
+    def _strikes(self, *, kill: bool) -> bool:
         orders = self._trader.propose(self._chance.choice(KINDS), self._chance)
         ids = [order.pk for order in orders]
-        dead = self._platform.kill_at_commit_of(ids)
+        struck = self._platform.strike_at_commit_of(ids, kill=kill)
         self._trader.approve(orders)
-        wait_for(lambda: dead() or patiently(lambda: has_ended(ids[0])), seconds=NOTICED_SECONDS, what="the commit")
-        self._platform.watch_no_commit()
-        if not dead():
-            return False
-        arrived = {row["order_ref"] for row in self._control("orders")["orders"]}
-        assert not arrived & set(map(str, ids)), "the kill came too late: they had been sent"
-        return True
+        wait_for(lambda: struck() or patiently(lambda: has_ended(ids[0])), seconds=NOTICED_SECONDS, what="the commit")
+        self._platform.wire.cut_once(None)
+        sent = [order for order in orders if placements(self._platform.simulator, order)]
+        assert not (struck() and sent), f"these had been sent already: {sent}"
+        return struck()
 
     def _crash_database(self) -> None:
         self._platform.database.stop()
         self._pause(1.0)
         self._platform.database.start_again()
 
-    def _of_executions(self, command: str) -> None:
-        if self._control("status")["executions"]:
-            self._control(command)
+    def _repeat(self) -> dict[str, Any] | None:
+        return self._control("dup-exec") if self._control("status")["executions"] else None
 
-    def _correct(self) -> None:
+    def _correct(self) -> dict[str, Any] | None:
         done = self._control("executions")["executions"]
-        if done:
-            row = self._chance.choice(done[-20:])
-            self._control(f"correct-exec {row['exec_id']} {row['price'] * self._chance.uniform(0.98, 1.02):.2f}")
+        if not done:
+            return None
+        row = self._chance.choice(done[-20:])
+        return self._control(f"correct-exec {row['exec_id']} {row['price'] * self._chance.uniform(0.98, 1.02):.2f}")
 
 
 def is_not_ready() -> bool:

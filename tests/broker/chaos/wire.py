@@ -13,10 +13,10 @@ CHUNK = 65536
 
 
 class Wire:
-    """Hands on what both sides say. `before_answer` is called while the answer to a commit is held back."""
+    """Hands on what both sides say."""
 
     def __init__(self, port: int) -> None:
-        self.before_answer: Callable[[], None] | None = None
+        self._strikes: Callable[[], bool] | None = None
         self._target = port
         self._held = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -28,6 +28,12 @@ class Wire:
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
+
+    def cut_once(self, strikes: Callable[[], bool] | None) -> None:
+        """`strikes` is asked while the answer to a commit is held back: true where it is never to arrive. Then the
+        connection ends, and nobody is asked again. None: no more."""
+        with self._held:
+            self._strikes = strikes
 
     def _accept(self) -> None:
         while True:
@@ -47,15 +53,17 @@ class Wire:
     def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
-                if answers and COMMITTED in data:
-                    self._hold_back()
+                if answers and COMMITTED in data and self._is_cut():
+                    break
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
 
-    def _hold_back(self) -> None:
+    def _is_cut(self) -> bool:
         with self._held:
-            if self.before_answer is not None:
-                self.before_answer()
+            if self._strikes is None or not self._strikes():
+                return False
+            self._strikes = None
+            return True
