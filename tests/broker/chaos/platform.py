@@ -31,6 +31,7 @@ class BrokenPlatform:
             self.database = OwnDatabase(self.folder / "postgres", durable=True)
             self._stack.callback(self.database.stop)
             self.database.copy_tables()
+            self._forget_the_disk()
             self.wire = Wire(self.database.address.port)
             self._stack.callback(self.wire.close)
             self.simulator = self._stack.enter_context(SimulatorProcess(tick_interval=0.25))
@@ -52,9 +53,21 @@ class BrokenPlatform:
         command = gateway_process(self.simulator.port, database=through_wire, output=self._log)
         self._process: subprocess.Popen[str] = self._gateway.enter_context(command)
 
+    def keep_gateway(self) -> None:
+        """As `manage.py up` does, which starts again what ended."""
+        if self._process.poll() is not None:
+            self.kill_gateway()
+            self.start_gateway()
+
     def kill_gateway(self) -> None:
         """kill -9, without a word."""
         self._gateway.close()
+
+    def _forget_the_disk(self) -> None:
+        """The server crashes here, never the machine: what it has written the operating system keeps."""
+        with psycopg.connect(self.database.url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
 
     @property
     def gateway_log(self) -> str:

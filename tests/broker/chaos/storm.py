@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
@@ -24,11 +25,10 @@ from tests.broker.chaos.person import Person
 from tests.broker.chaos.platform import BrokenPlatform
 from tests.broker.chaos.trader import Trader
 from tests.broker.chaos.weather import Weather
-from tests.waiting import wait_for
 
 S = OrderState
-RECOVERY_SECONDS = 90.0
-SETTLE_SECONDS = 180.0
+RECOVERY_SECONDS = 180.0
+SETTLE_SECONDS = 240.0
 MOMENT_SECONDS = 1.0
 QUIET_AT_ONCE = 3
 IN_HAND = (S.APPROVED, S.SUBMITTING)
@@ -77,6 +77,7 @@ class Storm:
         self.recoveries[name].append(time.monotonic() - begun)
         trading.result(RECOVERY_SECONDS)
         self.person.decide_unresolved()
+        self._require_no_double()
 
     def _probe(self, after: str) -> None:
         """An order that a breaker denies is given anew, as is one that is in doubt or that the trader cancels."""
@@ -88,19 +89,23 @@ class Storm:
         [order] = self.trader.give(resting, self._chance)
 
         def state() -> str:
+            self.platform.keep_gateway()
             return patiently(lambda: Order.objects.values_list("state", flat=True).get(pk=order.pk))
 
-        seconds = deadline - time.monotonic()
-        wait_for(lambda: state() not in IN_HAND, seconds=seconds, what=f"an answer after {after}")
-        return state() == S.WORKING
+        while (now := state()) in IN_HAND:
+            self._require(time.monotonic() < deadline, [order.pk], f"no answer after {after}: {now}")
+            time.sleep(0.05)
+        return now == S.WORKING
 
     def settle(self) -> Books:
         """Until nothing is in doubt and the ledger shows what the broker shows."""
         self.weather.calm()
         self.person.release_breaker()
+        self._require_no_double()
         deadline = time.monotonic() + SETTLE_SECONDS
         while in_doubt := list(Order.objects.filter(UNSETTLED | UNANSWERED).values_list("pk", flat=True)):
             self.person.decide_unresolved()
+            self.platform.keep_gateway()
             self._require(time.monotonic() < deadline, in_doubt, "in doubt")
             time.sleep(0.2)
         while found := differences(books := self._books(), self.trader.kinds.keys()):
@@ -109,11 +114,17 @@ class Storm:
             time.sleep(0.2)
         self._require(2 * len(books.orders) > len(self.trader.kinds), [], "less than half of the orders were sent")
         self._require(self._control("status")["failures"] == 0, [], "the simulator itself failed")
-        self._require("Traceback" not in self.platform.gateway_log, [], self.platform.gateway_log[-6000:])
+        self._require("Traceback" not in self.platform.gateway_log, [], "the gateway failed in a way of its own")
         return books
 
     def _books(self) -> Books:
         return books_of(self.platform.simulator)
+
+    def _require_no_double(self) -> None:
+        """Nothing that comes later can mend it."""
+        counted = Counter(row["order_ref"] for row in self._books().orders)
+        double = [UUID(reference) for reference, count in counted.items() if count > 1]
+        self._require(not double, double, "at the broker more than once")
 
     def _require(self, good: bool, concerned: Sequence[UUID], problem: str) -> None:
         assert good, f"{problem}\n{stories(concerned, self._books())}"
@@ -124,9 +135,8 @@ class Storm:
         try:
             yield
         except (AssertionError, TimeoutError) as problem:
-            raise AssertionError(
-                f"TRADEOPS_CHAOS_SEED={self.seed}: {dict(self.weather.faults)}\n{problem}"
-            ) from problem
+            told = f"TRADEOPS_CHAOS_SEED={self.seed}: {dict(self.weather.faults)}\n{problem}"
+            raise AssertionError(f"{told}\nthe gateway: {self.platform.gateway_log[-8000:]}") from problem
 
     def table(self, books: Books) -> str:
         """Everything is counted, what must be 0 too."""
@@ -136,22 +146,38 @@ class Storm:
         gone = [
             pk for pk in orders.exclude(state__in=NEVER_THERE).values_list("pk", flat=True) if not at_broker[str(pk)]
         ]
-        doubted = OrderEvent.objects.filter(after=S.UNRESOLVED).exclude(before=S.UNRESOLVED).count()
+        doubts = seconds_in_doubt()
         lines = [
             f"seed {self.seed}: {len(self.trader.kinds)} orders: {_counts(Counter(self.trader.kinds.values()))}",
             f"  outcomes: {_counts(states)}",
             f"  at the broker {len(books.orders)}, executions {len(books.executions)}; "
             f"asked of working orders: {_counts(self.trader.asked)}",
-            f"  in doubt {doubted} times, decided by a person {len(self.person.decided)}, all others by looking; "
-            f"{orders.filter(times_sent__gt=1).count()} sent again, breaker released {self.person.released} times",
+            f"  in doubt {len(doubts)} times ({_spread(doubts)}), decided by a person {len(self.person.decided)}, all "
+            f"others by looking; {orders.filter(times_sent__gt=1).count()} sent again, breaker released "
+            f"{self.person.released} times",
             f"  duplicates {at_broker.total() - len(at_broker)}, lost {len(gone)}, unresolved {states[S.UNRESOLVED]}",
         ]
         return "\n".join([*lines, *map(self._line, sorted(self.weather.faults))])
 
     def _line(self, fault: str) -> str:
-        seconds = self.recoveries.get(fault)
-        told = f"   recovery p50 {statistics.median(seconds):6.2f}   max {max(seconds):6.2f} s" if seconds else ""
+        told = f"   recovery {_spread(self.recoveries[fault])}" if fault in self.recoveries else ""
         return f"  {fault:<36}{self.weather.faults[fault]:5}{told}"
+
+
+def seconds_in_doubt() -> list[float]:
+    """From each time an order became unresolved to what was decided about it."""
+    found: list[float] = []
+    since: dict[UUID, datetime] = {}
+    for pk, after, at in OrderEvent.objects.order_by("id").values_list("order_id", "after", "at"):
+        if after == S.UNRESOLVED:
+            since.setdefault(pk, at)
+        elif pk in since:
+            found.append((at - since.pop(pk)).total_seconds())
+    return found
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    return f"p50 {statistics.median(seconds):6.2f}   max {max(seconds):6.2f} s" if seconds else "none"
 
 
 def _counts(counted: Counter[str]) -> str:

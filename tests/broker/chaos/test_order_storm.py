@@ -14,7 +14,7 @@ from tests.broker.chaos.storm import Storm
 LONG = "CHAOS_ORDERS" in os.environ
 ORDERS = int(os.environ.get("CHAOS_ORDERS", "40"))
 SEED = int(os.environ.get("TRADEOPS_CHAOS_SEED", "20261120"))
-ORDERS_AT_ONCE = 18
+ORDERS_AT_ONCE = 25
 # The others need longer, as nobody notices them at once, or are much like one of these.
 SHORT = (
     *("link reset (RST)", "broker restart", "1100, then 1101", "gateway kill -9"),
@@ -28,7 +28,7 @@ def platform(tmp_path: Path, transactional_db: None) -> Iterator[BrokenPlatform]
         yield platform
 
 
-@pytest.mark.timeout(300 + 4 * ORDERS)
+@pytest.mark.timeout(600 + 5 * ORDERS)
 def test_ledger_and_broker_agree_after_the_storm(platform: BrokenPlatform) -> None:
     storm = Storm(platform, SEED)
     with storm.told_by_seed():
