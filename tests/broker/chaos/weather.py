@@ -21,7 +21,7 @@ from tests.broker.chaos.trader import Trader
 from tests.broker.gateway.ordering import placements
 from tests.waiting import wait_for
 
-NOTICED_SECONDS = 60.0
+NOTICED_SECONDS = 180.0
 
 
 class Weather:
