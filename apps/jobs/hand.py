@@ -15,11 +15,17 @@ from tradeops.lib import clock
 
 
 class Hand:
+    """`was_parted`: a run took so long that those claimed with it were not left to wait for it.
+
+    `context` is that of the run at hand, None between runs. A thread of the workplace may call `part` at any time.
+    """
+
     def __init__(self, runs: Sequence[JobRun], mark: Mark | None = None) -> None:
         self.runs = list(runs)
         self.context: JobContext | None = None
         self.is_done = threading.Event()
         self.was_parted = False
+        self._start_is_told = False
         self._mark = mark
         self._begun = 0
         self._endings: list[Ending] = []
@@ -39,24 +45,23 @@ class Hand:
 
     def end(self, ending: Ending | None) -> None:
         with self._mutex:
+            self.context = None
             if ending is not None:
-                self._endings.append(replace(ending, start_told=self._start_is_told))
-
-    @property
-    def _start_is_told(self) -> bool:
-        """The claim tells of the first run; of another one that takes longer its parting."""
-        return self._begun == 1 or self.was_parted
+                self._endings.append(replace(ending, start_told=True) if self._start_is_told else ending)
 
     def endings(self) -> list[Ending]:
         with self._mutex:
             return list(self._endings)
 
     def part(self) -> None:
-        """The run at hand takes longer than thought: write what ended before it, let others take what follows it."""
+        """The run at hand takes longer: tell that it began, write what ended before it, let others take what follows.
+
+        Nothing is left to do when it was done before, or when no run is at hand in this very moment.
+        """
         with self._mutex:
-            if self.was_parted or self.context is None or len(self.runs) == 1:
+            if self._start_is_told or self.context is None:
                 return
-            began_at = None if self._start_is_told else self.context.now
-            rest = self.runs[self._begun :]
-            services.part(endings=self._endings, run=self.context.run, began_at=began_at, rest=rest, now=clock.now())
-            self.runs, self._endings, self.was_parted = self.runs[: self._begun], [], True
+            run, began_at, rest = self.context.run, self.context.now, self.runs[self._begun :]
+            services.part(endings=self._endings, run=run, began_at=began_at, rest=rest, now=clock.now())
+            self.was_parted = len(self.runs) > 1
+            self.runs, self._endings, self._start_is_told = self.runs[: self._begun], [], True

@@ -26,6 +26,7 @@ CANARY_PAYLOAD = "canary"
 WORKER_VARIABLE = "TRADEOPS_WORKER"
 CHANNEL = "jobs_queue"
 
+FORM = "run %s attempt %s of %s"
 PAYLOAD = re.compile(r"run (\d{1,18}) attempt (\d{1,5}) of (\S{1,64})", re.ASCII)
 
 
@@ -63,7 +64,7 @@ def canary_key(worker: str) -> str:
 
 def put_run(*, run_id: int, attempt: int, job: str, not_before: datetime, entry: int | None = None) -> int:
     """Queue attempt `attempt` of a run, in the place of the run's former `entry`; the id of the entry."""
-    payload = f"run {run_id} attempt {attempt} of {job}"
+    payload = FORM % (run_id, attempt, job)
     if entry and OrmQ.objects.filter(pk=entry).update(payload=payload, lock=not_before):
         announce()
         return entry

@@ -56,6 +56,7 @@ class Job:
 
 
 _jobs: dict[str, Job] = {}
+_words: dict[str, Job] = {}
 
 
 def job(
@@ -113,14 +114,18 @@ def job(
 
 def register(declared: Job) -> None:
     _check(declared)
-    for word in (declared.name, *declared.aliases):
-        if word in names():
+    words = (declared.name, *declared.aliases)
+    for word in words:
+        if word in _words:
             raise InvalidJob(f"Two jobs are called {word!r}.")
     _jobs[declared.name] = declared
+    _words.update(dict.fromkeys(words, declared))
 
 
 def unregister(name: str) -> None:
-    del _jobs[name]
+    declared = _jobs.pop(name)
+    for word in (declared.name, *declared.aliases):
+        del _words[word]
 
 
 def _check(declared: Job) -> None:
@@ -140,7 +145,7 @@ def all_jobs() -> list[Job]:
 
 def names() -> dict[str, str]:
     """Every name and alias with the job's name."""
-    return {word: declared.name for declared in _jobs.values() for word in (declared.name, *declared.aliases)}
+    return {word: declared.name for word, declared in _words.items()}
 
 
 def is_known(name: str) -> bool:
@@ -150,7 +155,7 @@ def is_known(name: str) -> bool:
 def find(name: str) -> Job:
     """By name or alias; raises UnknownJob that lists the choices."""
     try:
-        return _jobs[names()[name]]
+        return _words[name]
     except KeyError:
         choices = ", ".join(" / ".join((declared.name, *declared.aliases)) for declared in all_jobs()) or "none"
         raise UnknownJob(f"There is no job {name!r}. Choose one of: {choices}") from None

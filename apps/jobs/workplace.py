@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A run that takes longer than this is left alone: what ended before it is written, what was to follow is given back.
+# A run that takes longer than this is left alone: its start is told, what ended before it is written, what was to
+# follow is given back.
 LONG_SECONDS = 0.02
 # So it is when all that was claimed together takes longer than this.
 TOGETHER_SECONDS = 0.1
@@ -83,8 +84,8 @@ class Workplace:
             logger.warning("runs could not be handed on: %s", error)
         finally:
             connection.close()
-        if hand.context is not None:
-            LeaseKeeper(hand.context, hand.is_done).keep()
+        if (context := hand.context) is not None:
+            LeaseKeeper(context, hand.is_done).keep()
 
 
 workplace = Workplace()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Case, QuerySet, When
@@ -13,6 +14,7 @@ from apps.journal.choices import INCIDENT_STEPS, Severity
 from apps.journal.fields import Unreadable
 from apps.journal.models import Channel, Delivery, Event, Incident, ProcessHeartbeat
 from apps.journal.outbound.destinations import WEBHOOK, Destination
+from tradeops.lib import prepared
 
 CHANNEL = "journal_event"
 
@@ -81,6 +83,12 @@ def open_incidents() -> QuerySet[Incident]:
     )
 
 
+def was_recorded(*, step: str, begin: str, data: Mapping[str, Any], since: datetime) -> bool:
+    """Is there an event since then whose message begins so, with `data` in its own?"""
+    found = Event.objects.filter(at__gte=since, step=step, message__startswith=begin, data__contains=dict(data))
+    return found.exists()
+
+
 def incident_since(*, key: str, at: datetime) -> bool:
     """Has there been an incident of `key`, open or resolved, since `at`?"""
     return Incident.objects.filter(key=key, opened_at__gte=at).exists()
@@ -99,8 +107,11 @@ def open_incident_counts() -> Counter[str]:
 
 def open_among(keys: Collection[str]) -> set[str]:
     """Those of `keys` that have an open incident."""
-    found = Incident.objects.filter(key__in=keys, resolved_at=None) if keys else Incident.objects.none()
-    return set(found.values_list("key", flat=True))
+    values = {"keys": list(keys)}
+    return {key for (key,) in prepared.fetch_all(OPEN_AMONG, values)} if keys else set()
+
+
+OPEN_AMONG = "SELECT key FROM journal_incident WHERE key = ANY(%(keys)s) AND resolved_at IS NULL"
 
 
 def timeline(incident: Incident, *, limit: int = 200) -> list[Event]:

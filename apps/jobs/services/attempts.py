@@ -28,6 +28,7 @@ from apps.jobs.services import attempt_journal, outcomes
 from apps.jobs.services.claims import Claimant, claim_runs, put_aside
 from apps.jobs.services.endings import Ending, Failure, Stopped, Success
 from apps.jobs.services.runs import enqueue
+from tradeops.lib import prepared
 
 CLAIM_TRIES = 3
 
@@ -42,32 +43,32 @@ class ClockTimestamp(Func):
 def exchange(*, endings: Sequence[Ending], entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
     """Write what has ended and claim what comes next, in one transaction; the claimed runs, oldest first.
 
+    Not for use inside a transaction.
+
     Safe to repeat with the same arguments when it is not known whether it was committed. An entry is not claimed when
     its attempt was taken or ended elsewhere: then it is removed; or when another run of its job is running: then it is
     due again a moment later.
     """
     for _ in range(CLAIM_TRIES):
         try:
-            return _exchange(endings, entries, claimant)
+            runs = _exchange(endings, entries, claimant)
+            break
         except IntegrityError:
             continue  # another worker has just claimed a run of one of these jobs: now that can be seen
-    _exchange(endings, (), claimant)
-    put_aside(entries)
-    return []
-
-
-@transaction.atomic
-def _exchange(endings: Sequence[Ending], entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
-    _end_unsuccessful(endings)
-    succeeded = _succeed(endings)
-    runs = claim_runs(entries, claimant)
-    # One statement for all that there is to tell.
-    attempt_journal.record(succeeded, begins=runs[:1])
-    outcomes.after_successes([_as_it_is_now(success) for success in succeeded])
+    else:
+        runs = _exchange(endings, (), claimant)
     if len(runs) < len(entries):
         claimed = {run.pk for run in runs}
         put_aside([entry for entry in entries if entry.run not in claimed])
     return runs
+
+
+def _exchange(endings: Sequence[Ending], entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
+    if not endings:
+        return claim_runs(entries, claimant)  # one statement: it commits by itself
+    with transaction.atomic():
+        end_all(endings)
+        return claim_runs(entries, claimant)
 
 
 @transaction.atomic(savepoint=False)
@@ -112,9 +113,8 @@ def _succeed(endings: Sequence[Ending]) -> list[Success]:
     successes = [ending for ending in endings if isinstance(ending, Success)]
     if not successes:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(SUCCEED, {"endings": json.dumps([_as_row(success) for success in successes])})
-        written = {row[0] for row in cursor.fetchall()}
+    rows = json.dumps([_as_row(success) for success in successes])
+    written = {run for (run,) in prepared.fetch_all(SUCCEED, {"endings": rows})}
     return [success for success in successes if success.run.pk in written]
 
 
@@ -192,13 +192,10 @@ def _end_for_good(run: JobRun) -> None:
 
 
 @transaction.atomic
-def part(
-    *, endings: Sequence[Ending], run: JobRun, began_at: datetime | None, rest: Sequence[JobRun], now: datetime
-) -> None:
-    """Of runs claimed together `run` takes longer: write what ended, its start if `began_at`, and give back `rest`."""
+def part(*, endings: Sequence[Ending], run: JobRun, began_at: datetime, rest: Sequence[JobRun], now: datetime) -> None:
+    """Of runs claimed together `run` takes longer: write what ended before it, its start, and give back `rest`."""
     end_all(endings)
-    if began_at is not None:
-        attempt_journal.record_start(run, began_at=began_at)
+    attempt_journal.record_start(run, began_at=began_at)
     give_back(runs=rest, now=now)
 
 
@@ -268,4 +265,6 @@ def end_stopped(*, run: JobRun, report: Report, now: datetime) -> bool:
 
 def lose(*, run: JobRun, job: Job | None, error: str, now: datetime) -> bool:
     """End an attempt whose process is gone: what is left of its attempts follows at once."""
-    return run.pk in end_all([Failure(run, job, error, run.attempt_started_at or now, now, now)])
+    start_told = attempt_journal.start_is_told(run)
+    began_at = run.attempt_started_at or now
+    return run.pk in end_all([Failure(run, job, error, began_at, now, now, start_told=start_told)])

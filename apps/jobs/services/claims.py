@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from apps.jobs.lease import LEASE_SECONDS
 from apps.jobs.models import JobRun
 from apps.jobs.queue import Entry
+from tradeops.lib import prepared
 
 # How soon a run is tried again that found another run of its job running.
 LOOK_AGAIN = timedelta(seconds=0.5)
@@ -26,7 +27,9 @@ class Claimant:
     owner: str
 
 
-CLAIM = """
+FIELDS = [field.attname for field in JobRun._meta.concrete_fields]
+
+CLAIM = f"""
 UPDATE jobs_jobrun run
    SET state = 'running', attempt = wanted.attempt, lease_owner = %(owner)s,
        lease_until = clock_timestamp() + make_interval(secs => %(lease)s), worker = %(worker)s, worker_pid = %(pid)s,
@@ -38,8 +41,8 @@ UPDATE jobs_jobrun run
    AND (run.state IN ('queued', 'waiting-retry') AND run.attempt = wanted.attempt - 1
         AND NOT EXISTS (SELECT FROM jobs_jobrun other WHERE other.job = run.job AND other.state = 'running')
         OR run.state = 'running' AND run.lease_owner = %(owner)s)
-RETURNING run.*
-"""
+RETURNING {", ".join(f"run.{field}" for field in FIELDS)}
+"""  # noqa: S608 - the names of our own columns
 
 
 def claim_runs(entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
@@ -54,7 +57,9 @@ def claim_runs(entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
         "attempts": [entry.attempt for entry in entries],
         "jobs": [entry.job for entry in entries],
     }
-    return sorted(JobRun.objects.raw(CLAIM, values), key=lambda run: run.pk)
+    # No JSON to decode: a run that can be claimed has no result.
+    runs = [JobRun.from_db(DEFAULT_DB_ALIAS, FIELDS, row) for row in prepared.fetch_all(CLAIM, values)]
+    return sorted(runs, key=lambda run: run.pk)
 
 
 def put_aside(entries: Sequence[Entry]) -> None:

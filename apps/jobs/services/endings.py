@@ -13,14 +13,14 @@ from apps.jobs.registry import Job
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """`start_told`: the journal knows that this attempt began."""
+    """`start_told`: the journal knows already that this attempt began; else it is told with the end."""
 
     run: JobRun
     result: dict[str, Any]
     report: Report
     began_at: datetime
     ended_at: datetime
-    start_told: bool = True
+    start_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Failure:
     report: Report | None = None
     traceback: str = ""
     expected: bool = True
-    start_told: bool = True
+    start_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Stopped:
     report: Report
     began_at: datetime
     ended_at: datetime
-    start_told: bool = True
+    start_told: bool = False
 
 
 Ending = Success | Failure | Stopped

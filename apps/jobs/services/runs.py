@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
+from django_q.conf import Conf
 
 from apps.jobs import queue
 from apps.jobs.choices import WAITING, RunState
@@ -13,18 +14,18 @@ from apps.jobs.registry import Job
 from apps.jobs.services import outcomes
 from apps.journal import services as journal
 from apps.journal.choices import Level
+from tradeops.lib import prepared
 
 STEP = "Job"
 SCOPE = "jobs"
 
 
-@transaction.atomic
 def request_run(*, job: Job, started_by: str, now: datetime, slot: datetime | None = None) -> JobRun:
     """Queue a run; a worker takes it as soon as one is free and no other run of the job is running.
 
     Raises IntegrityError when the slot already has its run.
     """
-    run = JobRun.objects.create(
+    run = JobRun(
         job=job.name,
         slot=slot,
         max_attempts=job.attempts,
@@ -32,8 +33,30 @@ def request_run(*, job: Job, started_by: str, now: datetime, slot: datetime | No
         started_by=started_by,
         created_at=now,
     )
-    enqueue(run, at=now)
+    values = {field.attname: field.get_db_prep_save(getattr(run, field.attname), connection) for field in ASKED_FIELDS}
+    [(run.pk, run.queue_entry)] = prepared.fetch_all(ASK, {**values, "key": Conf.CLUSTER_NAME, "form": queue.FORM})
+    run._state.adding, run._state.db = False, DEFAULT_DB_ALIAS
     return run
+
+
+ASKED_FIELDS = [field for field in JobRun._meta.concrete_fields if field.name not in ("id", "queue_entry")]
+
+# The run and its place in the queue know each other's number, and come into being at once.
+ASK = f"""
+WITH numbers AS (
+    SELECT nextval(pg_get_serial_sequence('jobs_jobrun', 'id')) AS run,
+           nextval(pg_get_serial_sequence('django_q_ormq', 'id')) AS entry
+), asked AS (
+    INSERT INTO jobs_jobrun (id, queue_entry, {", ".join(field.attname for field in ASKED_FIELDS)})
+    VALUES ((SELECT run FROM numbers), (SELECT entry FROM numbers),
+            {", ".join(f"%({field.attname})s" for field in ASKED_FIELDS)})
+    RETURNING id, queue_entry, job, next_attempt_at
+), queued AS (
+    INSERT INTO django_q_ormq (id, key, payload, lock)
+    SELECT queue_entry, %(key)s, format(%(form)s, id, 1, job), next_attempt_at FROM asked
+)
+SELECT id, queue_entry FROM asked
+"""  # noqa: S608 - the names of our own columns
 
 
 def enqueue(run: JobRun, *, at: datetime) -> None:

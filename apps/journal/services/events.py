@@ -6,19 +6,30 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
-
-from django.db import connection
+from typing import Any, NamedTuple
 
 from apps.journal.choices import Level
 from apps.journal.models import Event
-from tradeops.lib import clock
+from tradeops.lib import clock, prepared
 
 # The scope is its last part, so that a scope can have a log file of its own.
 LOGGER = "apps.journal"
 
 LOG_LEVELS = {Level.INFO: logging.INFO, Level.WARN: logging.WARNING, Level.ERROR: logging.ERROR}
 MESSAGE_LENGTH = 2000
+
+
+class Draft(NamedTuple):
+    """An event that is not in the journal yet."""
+
+    at: datetime
+    level: Level
+    scope: str
+    symbol: str
+    step: str
+    message: str
+    data: dict[str, Any]
+    actor: str
 
 
 def record(
@@ -35,10 +46,9 @@ def record(
 
     Subscribers hear of it at the commit (NOTIFY `journal_event` with the event's number).
     """
-    event = draft(step=step, message=message, level=level, scope=scope, symbol=symbol, data=data, actor=actor)
-    log(event)
-    event.save(force_insert=True)
-    return event
+    said = draft(step=step, message=message, level=level, scope=scope, symbol=symbol, data=data, actor=actor)
+    log(said)
+    return Event.objects.create(**said._asdict())
 
 
 def draft(
@@ -51,9 +61,9 @@ def draft(
     data: Mapping[str, Any] | None = None,
     actor: str = "",
     at: datetime | None = None,
-) -> Event:
+) -> Draft:
     """An event for `record_all`; `at` is when it happened where that was before now."""
-    return Event(
+    return Draft(
         at=at or clock.now(),
         level=level,
         scope=scope,
@@ -65,28 +75,23 @@ def draft(
     )
 
 
-def log(event: Event) -> None:
-    logger = logging.getLogger(f"{LOGGER}.{event.scope}" if event.scope else LOGGER)
-    logger.log(LOG_LEVELS[Level(event.level)], "%s %s %s", event.step, event.symbol, event.message)
+def log(said: Draft) -> None:
+    logger = logging.getLogger(f"{LOGGER}.{said.scope}" if said.scope else LOGGER)
+    logger.log(LOG_LEVELS[said.level], "%s %s %s", said.step, said.symbol, said.message)
 
 
-def record_all(events: Sequence[Event]) -> None:
-    """Append events at once, in their order; otherwise as `record`. They do not learn their ids."""
-    for event in events:
-        log(event)
-    if events:
-        with connection.cursor() as cursor:
-            cursor.execute(APPEND, [json.dumps([_as_row(event) for event in events])])
+def record_all(drafts: Sequence[Draft]) -> None:
+    """Append events at once, in their order; otherwise as `record`."""
+    for said in drafts:
+        log(said)
+    if drafts:
+        rows = [{**said._asdict(), "at": said.at.isoformat()} for said in drafts]
+        prepared.fetch_all(APPEND, {"events": json.dumps(rows)})
 
 
 # Far less work than one placeholder for each value: jobs that end together tell of it together.
 APPEND = """
 INSERT INTO journal_event (at, level, scope, symbol, step, message, data, actor)
-SELECT at, level, scope, symbol, step, message, data, actor FROM jsonb_to_recordset(%s::jsonb)
+SELECT at, level, scope, symbol, step, message, data, actor FROM jsonb_to_recordset(%(events)s::jsonb)
        AS said (at timestamptz, level text, scope text, symbol text, step text, message text, data jsonb, actor text)
 """
-
-
-def _as_row(event: Event) -> dict[str, Any]:
-    names = ("level", "scope", "symbol", "step", "message", "data", "actor")
-    return {"at": event.at.isoformat(), **{name: getattr(event, name) for name in names}}
