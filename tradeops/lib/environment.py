@@ -92,6 +92,9 @@ def database_from_dsn(key: str, dsn: str, *, connect_timeout: int) -> dict[str, 
         ) from None
     options: dict[str, object] = {name: value for name, value in parts.items() if name not in DSN_NAMES}
     options.setdefault("connect_timeout", connect_timeout)
+    # What `lib.prepared` executes is planned once per connection, not anew for the values of each call.
+    options["prepare_threshold"] = 0
+    options["options"] = f"{options.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
     entry: dict[str, object] = {name: str(parts.get(part) or "") for part, name in DSN_NAMES.items()}
     return {"ENGINE": "django.db.backends.postgresql", **entry, "OPTIONS": options}
 

@@ -30,9 +30,9 @@ class Reconnected:
 
 
 def conninfo() -> str:
-    """The default database's address for connections outside Django, without its pool."""
+    """The default database's address for connections outside Django, without what libpq does not know."""
     settings = connections["default"].settings_dict
-    options = {name: value for name, value in settings["OPTIONS"].items() if name != "pool"}
+    options = {name: value for name, value in settings["OPTIONS"].items() if name not in ("pool", "prepare_threshold")}
     parts = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     return make_conninfo("", **{part: settings[name] or None for part, name in parts.items()}, **options)
 
