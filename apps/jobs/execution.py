@@ -45,7 +45,7 @@ def perform(taken: Sequence[tuple[int, int, int, str]]) -> None:
     """Work off what the pusher took from the queue. What was taken before finds nothing to claim and does nothing."""
     begun_at, done, were_short = time.monotonic(), 0, True
     endings: list[Ending] = []
-    turns = in_turns(ready_entries(Entry(*fields) for fields in taken))
+    turns = in_turns(insist(lambda: ready_entries([Entry(*fields) for fields in taken])))
     while turns and (not done or time.monotonic() - begun_at < SHARE_SECONDS):
         hand = take_in_hand(endings, turns.pop(0))
         work_off(hand)
@@ -59,7 +59,7 @@ def perform(taken: Sequence[tuple[int, int, int, str]]) -> None:
     workplace.adapt(done, were_short=were_short)
 
 
-def ready_entries(entries: Iterable[Entry]) -> list[Entry]:
+def ready_entries(entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if is_ready(entry)]
 
 

@@ -47,14 +47,10 @@ class Entry:
 
 
 class JobQueue(ORM):
-    """Named in Q_CLUSTER["broker_class"]. `pusher` takes entries for the worker processes, where there are any."""
-
-    def __init__(self, list_key: str | None = None) -> None:
-        super().__init__(list_key or Conf.CLUSTER_NAME)
-        self.pusher: Any = None
+    """Named in Q_CLUSTER["broker_class"]: nothing but `supervision.pusher` takes entries from the queue."""
 
     def dequeue(self) -> list[tuple[int, str]]:
-        return list(self.pusher.next_tasks()) if self.pusher is not None else []
+        return []
 
 
 def canary_key(worker: str) -> str:

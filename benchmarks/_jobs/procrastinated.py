@@ -6,9 +6,8 @@ import os
 import time
 
 import procrastinate
-import psycopg
 
-from benchmarks._jobs.driving import drive, wait_until
+from benchmarks._jobs.driving import drive, wait_until_true
 
 app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=os.environ["BENCH_DSN"]))
 
@@ -25,15 +24,8 @@ def backlog(count: int) -> float:
     ):
         sync.tasks["noop"].batch_defer(*({} for _ in range(count)))
     begun = time.perf_counter()
-    with psycopg.connect(os.environ["BENCH_DSN"], autocommit=True) as connection:
-        wait_until(lambda: not unfinished(connection))
+    wait_until_true("SELECT NOT EXISTS (SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))")
     return time.perf_counter() - begun
-
-
-def unfinished(connection: psycopg.Connection) -> bool:
-    query = "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))"
-    row = connection.execute(query).fetchone()
-    return bool(row and row[0])
 
 
 if __name__ == "__main__":

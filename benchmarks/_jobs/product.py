@@ -6,14 +6,13 @@ import random
 import time
 from datetime import UTC, datetime
 
-from benchmarks._jobs.driving import drive, setup_django, wait_until
+from benchmarks._jobs.driving import drive, setup_django, wait_until, wait_until_true
 
 SETTINGS = "benchmarks._jobs.product_settings"
 
 
 def backlog(count: int, jobs: int = 0) -> float:
     from django.db import transaction
-    from django_q.models import OrmQ
 
     from apps.jobs import registry, services
     from apps.jobs.models import JobRun
@@ -26,7 +25,7 @@ def backlog(count: int, jobs: int = 0) -> float:
             job = registry.find(f"bench_{number % (jobs or JOBS)}")
             services.request_run(job=job, started_by="benchmark", now=clock.now())
     begun = time.perf_counter()
-    wait_until(lambda: not OrmQ.objects.filter(key="default").exists())
+    wait_until_true("SELECT NOT EXISTS (SELECT FROM django_q_ormq WHERE key = 'default')")
     seconds = time.perf_counter() - begun
     assert JobRun.objects.filter(state="succeeded", attempt=1).count() == before + count
     return seconds
@@ -42,13 +41,12 @@ def latency(count: int) -> list[float]:
 
 def one_latency() -> float:
     from apps.jobs import registry, services
-    from apps.jobs.models import JobRun
     from tradeops.lib import clock
 
     time.sleep(random.random() / 10)
     begun = time.perf_counter()
     run = services.request_run(job=registry.find("bench_0"), started_by="benchmark", now=clock.now())
-    wait_until(lambda: JobRun.objects.filter(pk=run.pk, state="succeeded").exists(), pause=0.0005)
+    wait_until_true("SELECT state = 'succeeded' FROM jobs_jobrun WHERE id = %s", run.pk, pause=0.0005)
     return time.perf_counter() - begun
 
 

@@ -11,10 +11,9 @@ from multiprocessing import Event, Process
 from pathlib import Path
 from typing import Any
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django_q.cluster import Cluster, Sentinel, get_mp_context
 from django_q.monitor import monitor
-from django_q.pusher import pusher
 from django_q.worker import worker
 
 from apps.jobs import marks, workplace
@@ -61,7 +60,6 @@ class JobSentinel(Sentinel):
         self.result_queue = Channel()
         self.event_out = Flag(bell)
         self.broker = JobQueue()
-        self.broker.pusher = Pusher(self.seats)
         marks.prepare(os.environ[WORKER_VARIABLE], self.pool_size)
         self._seat_of: dict[Process, int] = {}
         self.start()  # type: ignore[no-untyped-call]
@@ -79,7 +77,7 @@ class JobSentinel(Sentinel):
         return start("monitor", monitor, self.result_queue, self.broker)
 
     def spawn_pusher(self) -> Any:
-        return start("pusher", pusher, self.task_queue, self.event_out, self.broker)
+        return start("pusher", Pusher(self.seats).run, self.event_out)
 
 
 def start(role: str, work: Callable[..., None], *arguments: Any) -> Any:
@@ -100,5 +98,7 @@ def name_process(role: str) -> None:
 
 
 def sit_down(number: int, seat: Seat, timer: Timer, results: Channel, timeout: int | None) -> None:
+    # Whether a connection still works shows when runs are claimed, which insists: no need to ask before each time.
+    connections.settings[DEFAULT_DB_ALIAS]["CONN_HEALTH_CHECKS"] = False
     workplace.sit_down(number, seat, timer)
     worker(seat, results, timer, timeout)  # type: ignore[arg-type]

@@ -19,9 +19,9 @@ import psycopg
 from django.conf import settings
 from django.utils import timezone
 from django_q.conf import Conf
-from django_q.signing import SignedPackage
 
 from apps.jobs.queue import CANARY, CANARY_PAYLOAD, CHANNEL, PERFORM, WORKER_VARIABLE, Entry, canary_key
+from apps.jobs.supervision.channels import Flag
 from apps.jobs.supervision.seats import Seats
 from tradeops.lib.listen import conninfo
 
@@ -58,8 +58,14 @@ class Pusher:
         self._held: dict[int, set[str]] = {}
         self._keys = [Conf.CLUSTER_NAME, canary_key(os.environ.get(WORKER_VARIABLE, ""))]
 
-    def next_tasks(self) -> list[tuple[int, str]]:
-        """What free processes are to do now, as (id to acknowledge, signed package); empty after at most a second."""
+    def run(self, stop: Flag) -> None:
+        """The pusher process: until `stop` is set."""
+        while not stop.is_set():
+            for task in self.next_tasks():
+                self._seats.put(task)
+
+    def next_tasks(self) -> list[dict[str, Any]]:
+        """What free processes are to do now; empty after at most a second."""
         try:
             if self._connection is None:
                 self._connection = self._connect()
@@ -83,7 +89,7 @@ class Pusher:
             self._connection.close()
         self._connection = None
 
-    def _take(self, connection: psycopg.Connection[Any]) -> list[tuple[int, str]]:
+    def _take(self, connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
         free = self._seats.free()
         if not free:
             return []
@@ -103,19 +109,18 @@ class Pusher:
             if number in free or self._seats.all[number].has_claimed:
                 del self._held[number]
 
-    def _hand_out(self, connection: psycopg.Connection[Any], rows: list[Any], free: list[int]) -> list[tuple[int, str]]:
+    def _hand_out(self, connection: psycopg.Connection[Any], rows: list[Any], free: list[int]) -> list[dict[str, Any]]:
         entries = {entry: Entry.read(entry, payload) for entry, payload in rows}
         canaries = [entry for entry, payload in rows if payload == CANARY_PAYLOAD]
         strange = [entry for entry, read in entries.items() if read is None and entry not in canaries]
         if strange:
             logger.error("queue entries %s are not ours: removed, not run", strange)
             connection.execute("DELETE FROM django_q_ormq WHERE id = ANY(%s)", [strange])
-        tasks = [(entry, canary_package(free[0])) for entry in canaries]
+        tasks = [canary_task(entry, free[0]) for entry in canaries]
         shares = self._share([read for read in entries.values() if read], free)
         for number, share in shares.items():
             self._held[number] = {entry.job for entry in share}
-            # Nobody else acknowledges these: the worker removes each with the end of its run.
-            tasks.append((0, run_package(share, number)))
+            tasks.append(run_task(share, number))
         for number in {*shares, *free[: min(1, len(canaries))]}:
             self._seats.all[number].take()
         return tasks
@@ -131,7 +136,7 @@ class Pusher:
             shares[least] += of_job
         return {number: sorted(share, key=lambda entry: entry.id) for number, share in shares.items() if share}
 
-    def _wait(self, connection: psycopg.Connection[Any]) -> list[tuple[int, str]]:
+    def _wait(self, connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
         if any(connection.notifies(timeout=0, stop_after=1)):
             return []
         pause = LOOK_SECONDS
@@ -146,18 +151,19 @@ class Pusher:
         return []
 
 
-def run_package(entries: list[Entry], seat: int) -> str:
+def run_task(entries: list[Entry], seat: int) -> dict[str, Any]:
+    """Acknowledged by nobody else: the worker removes each entry with the end of its run."""
     plain = [(entry.id, entry.run, entry.attempt, entry.job) for entry in entries]
-    return package(PERFORM, (plain,), seat, settings.Q_CLUSTER["retry"] // 2)
+    return task(0, PERFORM, (plain,), seat, settings.Q_CLUSTER["retry"] // 2)
 
 
-def canary_package(seat: int) -> str:
-    return package(CANARY, (), seat, CANARY_TIMEOUT)
+def canary_task(entry: int, seat: int) -> dict[str, Any]:
+    return task(entry, CANARY, (), seat, CANARY_TIMEOUT)
 
 
-def package(function: str, arguments: tuple[Any, ...], seat: int, timeout: int) -> str:
-    """In the form that django-q2's pusher unpacks."""
-    task = {
+def task(entry: int, function: str, arguments: tuple[Any, ...], seat: int, timeout: int) -> dict[str, Any]:
+    """As django-q2's worker and monitor know it."""
+    return {
         "id": uuid.uuid4().hex,
         "name": function.rpartition(".")[2],
         "func": function,
@@ -167,6 +173,7 @@ def package(function: str, arguments: tuple[Any, ...], seat: int, timeout: int) 
         "timeout": timeout,
         "save": False,
         "ack_failure": True,
+        "ack_id": entry,
+        "cluster": Conf.CLUSTER_NAME,
         "seat": seat,
     }
-    return str(SignedPackage.dumps(task))

@@ -86,7 +86,7 @@ def record_all(drafts: Sequence[Draft]) -> None:
         log(said)
     if drafts:
         rows = [{**said._asdict(), "at": said.at.isoformat()} for said in drafts]
-        prepared.fetch_all(APPEND, {"events": json.dumps(rows)})
+        prepared.execute(APPEND, {"events": json.dumps(rows)})
 
 
 # Far less work than one placeholder for each value: jobs that end together tell of it together.
