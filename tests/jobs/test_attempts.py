@@ -20,6 +20,7 @@ from apps.jobs.exceptions import InvalidJob, LeaseLost, UnknownJob
 from apps.jobs.lease import LeaseKeeper
 from apps.jobs.models import JobRun
 from apps.jobs.registry import Job
+from apps.journal.models import Event
 from tests.jobs.conftest import Desk, ask_for
 from tests.waiting import wait_for
 from tradeops.lib import clock
@@ -96,6 +97,39 @@ def test_late_result_of_a_lost_attempt_is_not_written() -> None:
     assert not services.fail(run=late, job=job(), error="late", now=clock.now())
     run.refresh_from_db()
     assert (run.state, run.attempt, run.result) == (RunState.RUNNING, 2, None)
+
+
+def test_asked_for_run_is_known_as_it_was_written_with_its_place_in_the_queue() -> None:
+    run = ask_for("quick")
+    written = JobRun.objects.get(pk=run.pk)
+    assert {field.attname: getattr(run, field.attname) for field in JobRun._meta.concrete_fields} == {
+        field.attname: getattr(written, field.attname) for field in JobRun._meta.concrete_fields
+    }
+    entry = OrmQ.objects.get(pk=run.queue_entry)
+    assert (entry.key, entry.payload, entry.lock) == (
+        "default",
+        f"run {run.pk} attempt 1 of sample_quick",
+        run.created_at,
+    )
+
+
+def test_claim_knows_the_run_as_it_was_written() -> None:
+    claimed = claim(ask_for("quick"))
+    assert claimed is not None
+    written = JobRun.objects.get(pk=claimed.pk)
+    for field in JobRun._meta.concrete_fields:
+        assert getattr(claimed, field.attname) == getattr(written, field.attname), field.attname
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_start_of_a_lost_attempt_is_told_once(told: bool) -> None:
+    run = claim(ask_for("quick"))
+    assert run is not None
+    if told:
+        services.part(endings=[], run=run, began_at=clock.now(), rest=[], now=clock.now())
+    assert services.lose(run=run, job=job(), error="gone", now=clock.now())
+    messages = Event.objects.filter(data__run=run.pk).order_by("number").values_list("message", flat=True)
+    assert [message.split(":")[0] for message in messages] == ["job start", "job failed"]
 
 
 def test_lost_attempt_is_ended_by_one_finder_only() -> None:

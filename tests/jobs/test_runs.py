@@ -134,6 +134,17 @@ def test_long_run_does_not_hold_up_those_taken_with_it(one_worker: Workers) -> N
     one_worker.hold_slow_jobs()
 
 
+def test_start_of_a_long_run_is_told_while_it_works(one_worker: Workers) -> None:
+    run = ask_for("sample_slow")
+    wait_for(lambda: messages(run), what="its start in the journal")
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    one_worker.let_slow_jobs_end()
+    wait_for_state(run, RunState.SUCCEEDED)
+    one_worker.hold_slow_jobs()
+    assert [message.split(":")[0] for message in messages(run)] == ["job start", "job completed"]
+
+
 def test_kill_amid_runs_taken_together_costs_an_attempt_only_to_those_begun(one_worker: Workers) -> None:
     with transaction.atomic():
         runs = [ask_for(name) for name in BRIEF[:6]]

@@ -63,13 +63,19 @@ def test_clock_time_is_read(environment: Environment, monkeypatch: pytest.Monkey
 def test_connect_timeout_applies_to_url_and_keyword_dsn(dsn: str) -> None:
     database = database_from_dsn("DATABASE_URL", dsn, connect_timeout=3)
     assert (database["HOST"], database["PORT"], database["NAME"]) == ("db.local", "5433", "trades")
-    assert database["OPTIONS"] == {"connect_timeout": 3}
+    assert database["OPTIONS"]["connect_timeout"] == 3
 
 
 @pytest.mark.mission(102)
 @pytest.mark.parametrize("dsn", ["postgresql://db.local/trades?connect_timeout=9", "host=db.local connect_timeout=9"])
 def test_connect_timeout_of_the_dsn_wins(dsn: str) -> None:
-    assert database_from_dsn("DATABASE_URL", dsn, connect_timeout=3)["OPTIONS"] == {"connect_timeout": "9"}
+    assert database_from_dsn("DATABASE_URL", dsn, connect_timeout=3)["OPTIONS"]["connect_timeout"] == "9"
+
+
+def test_options_of_the_dsn_are_kept_beside_ours() -> None:
+    dsn = "host=db.local dbname=trades options='-c work_mem=8MB'"
+    options = database_from_dsn("DATABASE_URL", dsn, connect_timeout=3)["OPTIONS"]
+    assert options["options"] == "-c work_mem=8MB -c plan_cache_mode=force_generic_plan"
 
 
 def test_unusable_dsn_is_refused_without_repeating_the_password() -> None:

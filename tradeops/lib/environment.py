@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from datetime import time
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -79,7 +80,7 @@ def refused(key: str, value: str, allowed: str) -> ImproperlyConfigured:
     )
 
 
-def database_from_dsn(key: str, dsn: str, *, connect_timeout: int) -> dict[str, object]:
+def database_from_dsn(key: str, dsn: str, *, connect_timeout: int) -> dict[str, Any]:
     """Django's DATABASES entry for a PostgreSQL URL or keyword DSN; the DSN's own connect_timeout wins.
 
     Raises ImproperlyConfigured for anything but PostgreSQL, without repeating the DSN, which may hold a password.
@@ -95,7 +96,7 @@ def database_from_dsn(key: str, dsn: str, *, connect_timeout: int) -> dict[str, 
     # What `lib.prepared` executes is planned once per connection, not anew for the values of each call.
     options["prepare_threshold"] = 0
     options["options"] = f"{options.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
-    entry: dict[str, object] = {name: str(parts.get(part) or "") for part, name in DSN_NAMES.items()}
+    entry: dict[str, Any] = {name: str(parts.get(part) or "") for part, name in DSN_NAMES.items()}
     return {"ENGINE": "django.db.backends.postgresql", **entry, "OPTIONS": options}
 
 
