@@ -108,10 +108,11 @@ def open_incident_counts() -> Counter[str]:
 def open_among(keys: Collection[str]) -> set[str]:
     """Those of `keys` that have an open incident."""
     values = {"keys": list(keys)}
-    return {key for (key,) in prepared.fetch_all(OPEN_AMONG, values)} if keys else set()
+    return {key for (key,) in prepared.fetch_all(OPEN.format(keys="%(keys)s"), values)} if keys else set()
 
 
-OPEN_AMONG = "SELECT key FROM journal_incident WHERE key = ANY(%(keys)s) AND resolved_at IS NULL"
+# For other statements, too: `keys` is an SQL expression of text[].
+OPEN = "SELECT key FROM journal_incident WHERE key = ANY({keys}) AND resolved_at IS NULL"
 
 
 def timeline(incident: Incident, *, limit: int = 200) -> list[Event]:

@@ -5,7 +5,6 @@ The start of a short run is told together with its end, that of another one whil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,13 +20,10 @@ START = "job start: "
 CLOCKS_APART = timedelta(minutes=1)
 
 
-def record(successes: Sequence[Success]) -> None:
-    drafts: list[journal.Draft] = []
-    for success in successes:
-        run, seconds = success.run, (success.ended_at - success.began_at).total_seconds()
-        message, data = f"job completed: {run.job} in {seconds:.1f} s", {"seconds": round(seconds, 3)}
-        drafts += [*untold_start(success), draft(run, message, at=success.ended_at, data=data)]
-    journal.record_all(drafts)
+def drafts_of(success: Success) -> list[journal.Draft]:
+    run, seconds = success.run, (success.ended_at - success.began_at).total_seconds()
+    message, data = f"job completed: {run.job} in {seconds:.1f} s", {"seconds": round(seconds, 3)}
+    return [*untold_start(success), draft(run, message, at=success.ended_at, data=data)]
 
 
 def start_of(run: JobRun, *, began_at: datetime) -> journal.Draft:

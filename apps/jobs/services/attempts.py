@@ -8,7 +8,6 @@ again. The claimed runs that it had not begun get their attempt back, as `marks`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -28,7 +27,7 @@ from apps.jobs.services import attempt_journal, outcomes
 from apps.jobs.services.claims import Claimant, claim_runs, put_aside
 from apps.jobs.services.endings import Ending, Failure, Stopped, Success
 from apps.jobs.services.runs import enqueue
-from tradeops.lib import prepared
+from apps.jobs.services.successes import write_all, write_plain
 
 CLAIM_TRIES = 3
 
@@ -64,10 +63,12 @@ def exchange(*, endings: Sequence[Ending], entries: Sequence[Entry], claimant: C
 
 
 def _exchange(endings: Sequence[Ending], entries: Sequence[Entry], claimant: Claimant) -> list[JobRun]:
-    if not endings:
-        return claim_runs(entries, claimant)  # one statement: it commits by itself
+    """Where one statement is enough, it commits by itself."""
+    left = endings if entries else write_plain(endings)
+    if not left:
+        return claim_runs(entries, claimant)
     with transaction.atomic():
-        end_all(endings)
+        end_all(left)
         return claim_runs(entries, claimant)
 
 
@@ -75,8 +76,7 @@ def _exchange(endings: Sequence[Ending], entries: Sequence[Entry], claimant: Cla
 def end_all(endings: Sequence[Ending]) -> set[int]:
     """The ids of the runs whose end was written. The others' leases were lost: their end is another attempt's."""
     written = _end_unsuccessful(endings)
-    succeeded = _succeed(endings)
-    attempt_journal.record(succeeded)
+    succeeded = write_all(endings)
     outcomes.after_successes([_as_it_is_now(success) for success in succeeded])
     return written | {success.run.pk for success in succeeded}
 
@@ -87,50 +87,6 @@ def _end_unsuccessful(endings: Sequence[Ending]) -> set[int]:
         if isinstance(ending, Failure) and _end_failed(ending) or isinstance(ending, Stopped) and _end_stopped(ending):
             written.add(ending.run.pk)
     return written
-
-
-SUCCEED = """
-WITH ended AS (
-    UPDATE jobs_jobrun run
-       SET state = 'succeeded', lease_owner = '', lease_until = NULL, ended_at = said.ended, result = said.result,
-           attempt_started_at = said.began,
-           started_at = CASE WHEN run.attempt = 1 THEN said.began ELSE run.started_at END,
-           progress_done = said.done, progress_total = said.total, progress_text = said.text, log = said.log
-      FROM jsonb_to_recordset(%(endings)s::jsonb) AS said (
-               run bigint, owner text, began timestamptz, ended timestamptz, result jsonb,
-               done int, total int, text text, log text)
-     WHERE run.id = said.run AND run.lease_owner = said.owner AND run.state = 'running'
-    RETURNING run.id, run.queue_entry
-), removed AS (
-    DELETE FROM django_q_ormq entry USING ended WHERE entry.id = ended.queue_entry
-)
-SELECT id FROM ended
-"""
-
-
-def _succeed(endings: Sequence[Ending]) -> list[Success]:
-    """Those that were written."""
-    successes = [ending for ending in endings if isinstance(ending, Success)]
-    if not successes:
-        return []
-    rows = json.dumps([_as_row(success) for success in successes])
-    written = {run for (run,) in prepared.fetch_all(SUCCEED, {"endings": rows})}
-    return [success for success in successes if success.run.pk in written]
-
-
-def _as_row(success: Success) -> dict[str, Any]:
-    said = success.report
-    return {
-        "run": success.run.pk,
-        "owner": success.run.lease_owner,
-        "began": success.began_at.isoformat(),
-        "ended": success.ended_at.isoformat(),
-        "result": success.result,
-        "done": said.done,
-        "total": said.total,
-        "text": said.text,
-        "log": said.log,
-    }
 
 
 def _as_it_is_now(success: Success) -> JobRun:

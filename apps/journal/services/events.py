@@ -85,13 +85,18 @@ def record_all(drafts: Sequence[Draft]) -> None:
     for said in drafts:
         log(said)
     if drafts:
-        rows = [{**said._asdict(), "at": said.at.isoformat()} for said in drafts]
-        prepared.execute(APPEND, {"events": json.dumps(rows)})
+        prepared.execute(APPEND.format(events="%(events)s::jsonb"), {"events": as_json(drafts)})
 
 
-# Far less work than one placeholder for each value: jobs that end together tell of it together.
+def as_json(drafts: Sequence[Draft]) -> str:
+    """What `APPEND` appends."""
+    return json.dumps([{**said._asdict(), "at": said.at.isoformat()} for said in drafts])
+
+
+# Far less work than one placeholder for each value: jobs that end together tell of it together, where need be in the
+# statement that ends them. `events` is an SQL expression of jsonb.
 APPEND = """
 INSERT INTO journal_event (at, level, scope, symbol, step, message, data, actor)
-SELECT at, level, scope, symbol, step, message, data, actor FROM jsonb_to_recordset(%(events)s::jsonb)
+SELECT at, level, scope, symbol, step, message, data, actor FROM jsonb_to_recordset({events})
        AS said (at timestamptz, level text, scope text, symbol text, step text, message text, data jsonb, actor text)
 """
