@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+
+from django.db.models import Max, QuerySet
 
 from apps.broker import selectors as broker_state
 from apps.broker.choices import OrderState
 from apps.broker.models import Account, Order, Trade
-from apps.risk.choices import LimitName
+from apps.risk.choices import LimitName, MonitorRule
 from apps.risk.domain.limits import Limits
 from apps.risk.gathering.answers import EQUITY, ask_figures
 from apps.risk.gathering.book import Book
+from apps.risk.gathering.facts import trading_day_start
+from apps.risk.models import LimitBreach
 from tradeops.lib.known import Known, Unknown
 
 LOOKED_AT = 200
+HOUR = timedelta(hours=1)
 PLACED = (OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED)
 
 
@@ -62,6 +67,41 @@ def read_reject_streaks(account: Account) -> dict[str, int]:
     rows = rows.filter(state__in=[*PLACED, OrderState.REJECTED]).order_by("-submitted_at", "-pk")
     found = rows.values_list("strategy", "state")[:LOOKED_AT]
     return _streaks((strategy, state == OrderState.REJECTED) for strategy, state in found)
+
+
+def read_orders_today(account: Account, now: datetime) -> tuple[int, int]:
+    """Own orders given since midnight in New York, and how many of them traded."""
+    rows = Order.objects.filter(account=account, is_external=False, created_at__gte=trading_day_start(now))
+    rows = rows.exclude(state=OrderState.DENIED)
+    return rows.count(), rows.filter(filled_quantity__gt=0).count()
+
+
+def read_round_trips(account: Account, now: datetime) -> dict[str, int]:
+    """Trades of the last hour, or since a person lifted the stop, by strategy; what a person approved does not count.
+
+    A strategy whose breach stands is named also where there are none.
+    """
+    breaches = LimitBreach.objects.filter(account=account, rule=MonitorRule.ROUND_TRIPS)
+    lifted = breaches.filter(released_at__gt=now - HOUR).values("target").annotate(at=Max("released_at"))
+    since = {row["target"]: row["at"] for row in lifted}
+    rows = Trade.objects.filter(account=account, closed_at__gt=now - HOUR).exclude(strategy="")
+    attended = _attended(rows)
+    counts = dict.fromkeys(breaches.filter(ended_at=None).values_list("target", flat=True), 0)
+    for pk, strategy, closed_at in rows.values_list("pk", "strategy", "closed_at"):
+        if pk not in attended and closed_at > since.get(strategy, now - HOUR):
+            counts[strategy] = counts.get(strategy, 0) + 1
+    return counts
+
+
+def _attended(trades: QuerySet[Trade]) -> set[int]:
+    """Those of which a person approved the entry."""
+    entries = dict[int, set[int]]()
+    for pk, entry in trades.values_list("pk", "closings__entry_order"):
+        if entry and entry.isdigit():
+            entries.setdefault(pk, set()).add(int(entry))
+    asked = {perm_id for found in entries.values() for perm_id in found}
+    approved = set(Order.objects.filter(perm_id__in=asked, approved_by__isnull=False).values_list("perm_id", flat=True))
+    return {pk for pk, found in entries.items() if found <= approved}
 
 
 def _streaks(newest_first: Iterable[tuple[str, bool]]) -> dict[str, int]:

@@ -56,8 +56,10 @@ def facts(**changes: Any) -> Facts:
         average_volume=Known(D(1_000_000), NOW),
         holdings=Known((), NOW),
         open_orders=(),
+        orders_last_second=0,
         orders_last_minute=0,
         orders_today=0,
+        traded_today=0,
     )
     return replace(base, **changes)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import chain
 
-from apps.risk.domain.facts import Facts, Intent
+from apps.risk.domain.facts import Facts, Intent, OpenOrder
 from tradeops.lib.known import Unknown
 
 Limits = dict[str, Decimal | None]
@@ -56,16 +56,21 @@ def collar_codes(order: Intent, seen: Facts, limits: Limits) -> set[str]:
     if isinstance(seen.quote, Unknown):
         return set()
     quote = seen.quote.value
-    allowed = limits["CURRENCY_PRICE_COLLAR"] if order.sec_type == "CASH" else limits["PRICE_COLLAR"]
-    paid = order.limit_price
-    if paid is None and order.order_type.value in ("MKT", "MOC", "MIDPRICE"):
-        paid = touch(order, seen)
+    allowed = limits["CURRENCY_PRICE_COLLAR"] if order.sec_type in ("CASH", "FUT") else limits["PRICE_COLLAR"]
+    paid = pays(order, seen)
     if paid is None:
         return set()
     centre = order.stop_price if order.order_type.value == "STP LMT" else quote.price
     if order.side.value == "BUY":
         return {"PRICE_COLLAR"} if paid > centre * (1 + allowed) else set()
     return {"PRICE_COLLAR"} if paid < centre * (1 - allowed) else set()
+
+
+def pays(order: Intent, seen: Facts) -> Decimal | None:
+    """At worst, if it trades now."""
+    if order.limit_price is not None:
+        return order.limit_price
+    return touch(order, seen) if order.order_type.value in ("MKT", "MOC", "MIDPRICE") else None
 
 
 def touch(order: Intent, seen: Facts) -> Decimal:
@@ -94,6 +99,8 @@ def repeated(order: Intent, seen: Facts, limits: Limits) -> bool:
 
 def rates(seen: Facts, limits: Limits) -> set[str]:
     found = set()
+    if seen.orders_last_second >= limits["MAX_ORDERS_PER_SECOND"]:
+        found.add("ORDER_BURST")
     if seen.orders_last_minute >= limits["MAX_ORDERS_PER_MINUTE"]:
         found.add("ORDER_RATE")
     if seen.orders_today >= limits["MAX_ORDERS_PER_DAY"]:
@@ -144,8 +151,9 @@ def entering(order: Intent, seen: Facts, limits: Limits) -> set[str]:
     if repeated(order, seen, limits):
         found.add("DUPLICATE")
     entries = [other for other in seen.open_orders if other.purpose.value in ("entry", "correction")]
-    opposite = [o for o in entries if o.con_id == order.con_id and o.side != order.side and not o.is_settling]
-    if opposite:
+    if seen.orders_today + 1 > limits["MAX_ORDER_TO_TRADE"] * (seen.traded_today or 1):
+        found.add("ORDER_TO_TRADE")
+    if any(trades_with(order, other, seen) for other in seen.open_orders):
         found.add("SELF_CROSS")
     if limits["MAX_ORDER_QUANTITY"] is not None and order.quantity > limits["MAX_ORDER_QUANTITY"]:
         found.add("ORDER_QUANTITY")
@@ -153,6 +161,18 @@ def entering(order: Intent, seen: Facts, limits: Limits) -> set[str]:
     if volume is not None and order.quantity > volume * limits["MAX_VOLUME_SHARE"]:
         found.add("VOLUME_SHARE")
     return found | money(order, seen, limits, entries) | counted(order, seen, limits, entries)
+
+
+def trades_with(order: Intent, other: OpenOrder, seen: Facts) -> bool:
+    if other.con_id != order.con_id or other.side == order.side or other.is_settling:
+        return False
+    if other.purpose.value in ("entry", "correction"):
+        return True
+    if isinstance(seen.quote, Unknown) or other.stop_price is not None or other.price is None:
+        return False
+    mine = pays(order, seen)
+    buyer, seller = (mine, other.price) if order.side.value == "BUY" else (other.price, mine)
+    return mine is not None and buyer >= seller
 
 
 def counted(order: Intent, seen: Facts, limits: Limits, entries: list) -> set[str]:
@@ -202,7 +222,12 @@ def money(order: Intent, seen: Facts, limits: Limits, entries: list) -> set[str]
         if other.con_id == order.con_id and other.side == order.side:
             after += sign * other.remaining
     shrinks = abs(after) <= abs(held) and (after == 0 or held == 0 or (after > 0) == (held > 0))
-    if base > 0 and not shrinks and abs(after) * each > base * limits["MAX_POSITION_SHARE"]:
+    share = limits["MAX_POSITION_SHARE"]
+    if after < 0:
+        share = min(share, limits["MAX_SHORT_SHARE"])
+    if order.sec_type in ("OPT", "FOP"):
+        share = min(share, limits["MAX_OPTION_SHARE"])
+    if base > 0 and not shrinks and abs(after) * each > base * share:
         found.add("POSITION_SHARE")
     valued = chain((row.value for row in seen.holdings.value if row.quantity), (o.value for o in entries))
     if any(value is None for value in valued):

@@ -37,7 +37,7 @@ def signed_in(name: str, *permissions: str) -> tuple[Client, User]:
 
 
 def change(client: Client, **changes: Any) -> Any:
-    data = {"name": "MAX_ORDER_VALUE", "scope": "everything", "target": "", "value": "0.1", "reason": "calmer"}
+    data = {"name": "MAX_POSITION_SHARE", "scope": "everything", "target": "", "value": "0.1", "reason": "calmer"}
     return client.post(ADD, data | changes, follow=True)
 
 
@@ -47,7 +47,7 @@ def press(client: Client, action: str, row: Any, where: str = LIST) -> str:
 
 
 def value() -> Decimal | None:
-    return selectors.effective_limits()[L.MAX_ORDER_VALUE].value
+    return selectors.effective_limits()[L.MAX_POSITION_SHARE].value
 
 
 def test_list_shows_what_holds_and_where_it_comes_from() -> None:
@@ -55,13 +55,13 @@ def test_list_shows_what_holds_and_where_it_comes_from() -> None:
     change(client, expires_at_0="2030-01-02", expires_at_1="03:04")
     shown = client.get(LIST).content.decode()
     assert "calmer (anna)" in shown and "2030-01-02 03:04 UTC" in shown and "MiFID II RTS 6" in shown
-    assert shown.count("persons only") == 3
+    assert shown.count("persons only") == 4
 
 
 @pytest.mark.parametrize(
     ("name", "number", "words"),
     [
-        (L.MAX_ORDER_VALUE, "0.02500000", "2.5 %"),
+        (L.MAX_POSITION_SHARE, "0.02500000", "2.5 %"),
         (L.MAX_GROSS_EXPOSURE, "2", "200 %"),
         (L.TOTAL_CAPITAL, "10000", "10,000.00"),
         (L.MAX_QUOTE_AGE, "5.00", "5 s"),
@@ -95,7 +95,7 @@ def test_refused_loosening_does_not_hold() -> None:
 
 def test_form_says_what_is_wrong_and_writes_nothing() -> None:
     client, _ = signed_in("anna", CHANGE)
-    assert "must be a number from 0 to 1" in change(client, value="7").content.decode()
+    assert "must be a number from 0 to 10" in change(client, value="11").content.decode()
     assert "Name the account" in change(client, scope="account").content.decode()
     assert "must lie ahead" in change(client, expires_at_0="2020-01-01", expires_at_1="00:00").content.decode()
     assert not LimitRevision.objects.exists()
@@ -156,25 +156,25 @@ def run(*words: str) -> str:
 
 def test_commands_show_and_change_limits() -> None:
     person("anna", CHANGE, APPROVE), person("ben", APPROVE)
-    assert "in force" in run("set_limit", "MAX_ORDER_VALUE", "0.1", "--user", "anna", "--reason", "calmer")
-    proposed = run("set_limit", "MAX_ORDER_VALUE", "0.3", "--user", "anna", "--reason", "bold", "--hours", "2")
+    assert "in force" in run("set_limit", "MAX_POSITION_SHARE", "0.1", "--user", "anna", "--reason", "calmer")
+    proposed = run("set_limit", "MAX_POSITION_SHARE", "0.3", "--user", "anna", "--reason", "bold", "--hours", "2")
     row = LimitRevision.objects.get(state=RevisionState.PENDING)
     assert f"--approve {row.pk} --user NAME" in proposed
     listed = {limit["name"]: limit for limit in json.loads(run("limits", "--json"))}
-    assert listed["MAX_ORDER_VALUE"]["value"] == "0.1" and "0.3" in listed["MAX_ORDER_VALUE"]["waiting"]
+    assert listed["MAX_POSITION_SHARE"]["value"] == "0.1" and "0.3" in listed["MAX_POSITION_SHARE"]["waiting"]
     assert "in force" in run("set_limit", "--approve", str(row.pk), "--user", "ben")
     assert abs(row.expires_at - clock.now() - timedelta(hours=2)) < timedelta(minutes=1)
     table = run("limits")
-    assert "MAX_ORDER_VALUE" in table and "0.3" in table
+    assert "MAX_POSITION_SHARE" in table and "0.3" in table
 
 
 def test_command_says_what_is_missing() -> None:
     person("anna", CHANGE)
     for words, text in (
-        (["MAX_ORDER_VALUE", "0.1", "--user", "nobody"], "There is no user nobody"),
-        (["MAX_ORDER_VALUE", "much", "--user", "anna", "--reason", "x"], "much is not a number"),
-        (["MAX_ORDER_VALUE", "--user", "anna"], "Name the limit and its value"),
-        (["MAX_ORDER_VALUE", "0.1", "--user", "anna"], "Say why"),
+        (["MAX_POSITION_SHARE", "0.1", "--user", "nobody"], "There is no user nobody"),
+        (["MAX_POSITION_SHARE", "much", "--user", "anna", "--reason", "x"], "much is not a number"),
+        (["MAX_POSITION_SHARE", "--user", "anna"], "Name the limit and its value"),
+        (["MAX_POSITION_SHARE", "0.1", "--user", "anna"], "Say why"),
     ):
         with pytest.raises(CommandError, match=text):
             run("set_limit", *words)
@@ -187,7 +187,7 @@ def test_job_puts_what_cooled_off_in_force() -> None:
     from apps.risk.tasks import limits
 
     person("anna", CHANGE)
-    run("set_limit", "MAX_ORDER_VALUE", "0.5", "--user", "anna", "--reason", "bold")
+    run("set_limit", "MAX_POSITION_SHARE", "0.5", "--user", "anna", "--reason", "bold")
     due = LimitRevision.objects.get().effective_at
     assert limits(JobContext(JobRun(), due - timedelta(seconds=1))) == {"changed": 0}
     assert limits(JobContext(JobRun(), due)) == {"changed": 1} and value() == Decimal("0.5")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from apps.broker import gate
 from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, OrderPurpose, OrderState, Scope, StopSource, TradingPermission
-from apps.broker.models import Account, EmergencyRun, Order, Trade, TradingState
+from apps.broker.models import Account, Closing, EmergencyRun, Order, Trade, TradingState
 from apps.journal.models import Incident
 from apps.risk.choices import LimitName, MonitorRule
 from apps.risk.domain.limits import defaults
@@ -27,7 +28,7 @@ from apps.risk.domain.monitors import (
     judge,
 )
 from apps.risk.models import DayBaseline, EquityWatch, LimitBreach
-from apps.risk.monitoring import read_equity, read_loss_streaks, read_reject_streaks
+from apps.risk.monitoring import read_equity, read_loss_streaks, read_reject_streaks, read_round_trips
 from apps.risk.services import alerts, monitors
 from apps.risk.services.emergency_watch import lift_due_stops
 from tests.broker import builders
@@ -81,14 +82,18 @@ def key(rule: MonitorRule) -> Key:
     [
         ({"realised": known(-3000)}, set()),
         ({"realised": known("-3000.01")}, {"daily_loss_realised"}),
-        ({"equity": known(97_000), "peak": D(97_000)}, set()),
-        ({"equity": known("96999.99"), "peak": D(97_000)}, {"daily_loss_total"}),
+        ({"equity": known(98_000)}, set()),
+        ({"equity": known("97999.99")}, {"daily_loss_early"}),
+        ({"equity": known(97_000), "peak": D(97_000)}, {"daily_loss_early"}),
+        ({"equity": known("96999.99"), "peak": D(97_000)}, {"daily_loss_early", "daily_loss_total"}),
         ({"equity": known(84_999), "day_start": D(84_999)}, {"drawdown"}),
         ({"equity": known(85_000), "day_start": D(85_000)}, set()),
         ({"exposure": known(200_001)}, {"gross_exposure"}),
-        ({"equity": known(0)}, {"daily_loss_total", "drawdown", "gross_exposure"}),
+        ({"equity": known(0)}, {"daily_loss_early", "daily_loss_total", "drawdown", "gross_exposure"}),
         ({"loss_streaks": {"momentum": 8}}, {"loss_streak"}),
         ({"loss_streaks": {"momentum": 7}, "reject_streaks": {"": 5}}, {"rejects"}),
+        ({"round_trips": {"momentum": 19}}, set()),
+        ({"round_trips": {"momentum": 20}}, {"round_trips"}),
     ],
 )
 def test_limit_is_breached_beyond_its_value(values: dict[str, Any], expected: set[str]) -> None:
@@ -195,7 +200,7 @@ def test_daily_loss_halts_entries_until_the_next_trading_day(watch: Watch) -> No
     stop = TradingState.objects.get(source=StopSource.LIMIT)
     assert "daily loss, total: 3.10 % of the day's start of 100,000.00 (limit 3.00 %)" in stop.reason
     assert stop.ends_at == datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
-    assert EmergencyRun.objects.get().kind == EmergencyKind.HALT
+    assert {run.kind for run in EmergencyRun.objects.all()} == {EmergencyKind.HALT}
     incident = Incident.objects.get(key="limit:daily_loss_total:DU1")
     assert incident.severity == "critical"
     watch(101_000, after(minutes=2))
@@ -204,6 +209,18 @@ def test_daily_loss_halts_entries_until_the_next_trading_day(watch: Watch) -> No
     assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
     incident.refresh_from_db()
     assert incident.resolved_at is not None
+
+
+@pytest.mark.mission(186)
+def test_loss_on_its_way_to_the_limit_lets_positions_be_reduced_only(watch: Watch) -> None:
+    watch(100_000)
+    watch(97_900, after(minutes=1))
+    found = gate.look(account="DU1")
+    assert found.permission == TradingPermission.REDUCING and found.admits(OrderPurpose.EXIT)
+    watch(96_900, after(minutes=2))
+    assert gate.look(account="DU1").permission == TradingPermission.HALTED
+    watch(99_000, datetime(2026, 3, 4, 5, 0, 30, tzinfo=UTC))
+    assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
 
 
 @pytest.mark.mission(186)
@@ -248,7 +265,7 @@ def test_drawdown_halts_over_midnight_and_until_it_has_recovered(watch: Watch) -
 
 def test_two_breaches_share_one_stop_that_ends_with_the_last(watch: Watch) -> None:
     watch(100_000)
-    assert breached(watch(84_000, after(minutes=1))) == {"daily_loss_total", "drawdown"}
+    assert breached(watch(84_000, after(minutes=1))) == {"daily_loss_early", "daily_loss_total", "drawdown"}
     stop = TradingState.objects.get(source=StopSource.LIMIT)
     assert "daily loss" in stop.reason and "drawdown" in stop.reason and stop.ending == "recovery"
     watch(84_500, after(days=1))
@@ -267,7 +284,7 @@ def test_stop_that_a_person_lifted_stays_lifted_until_it_is_worse(watch: Watch) 
         scope=Scope.ACCOUNT, target="DU1", source=StopSource.LIMIT, reason="false trigger", actor="rita"
     )
     watch(96_900, after(minutes=2))
-    breach = LimitBreach.objects.get()
+    breach = LimitBreach.objects.get(rule=MonitorRule.DAILY_LOSS_TOTAL)
     assert (breach.released_by, breach.ended_at) == ("rita", None)
     assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
     watch(96_000, after(minutes=3))
@@ -319,6 +336,80 @@ def test_losing_trades_in_a_row_are_counted_by_strategy(account: Account) -> Non
             currency="USD",
         )
     assert read_loss_streaks(account) == {"a": 2, "b": 0}
+
+
+def round_trip(account: Account, *, strategy: str, minutes: float, approved_by: User | None = None) -> None:
+    """From flat to flat, the entry approved by a rule or by a person."""
+    number = Trade.objects.count() + 1
+    order = make_order(account=account, strategy=strategy)
+    Order.objects.filter(pk=order.pk).update(perm_id=number, approved_by=approved_by)
+    closed_at = after(minutes=minutes)
+    trade = Trade.objects.create(
+        account=account, instrument=builders.instrument(), direction="long", strategy=strategy, number=number,
+        opened_at=NOW, closed_at=closed_at, quantity=1, entry_price=1, net_pnl=1, currency="USD",
+    )  # fmt: skip
+    Closing.objects.create(
+        trade=trade, entry_order=str(number), opened_at=NOW, closed_at=closed_at, quantity=1, entry_value=1,
+        exit_value=2, commission=0, net=1,
+    )  # fmt: skip
+
+
+def test_round_trips_of_an_hour_disable_the_strategy_until_a_person_arms_it_again(
+    watch: Watch, account: Account
+) -> None:
+    for _ in range(19):
+        round_trip(account, strategy="momentum", minutes=10)
+    round_trip(account, strategy="momentum", minutes=11, approved_by=User.objects.create(username="anna"))
+    round_trip(account, strategy="other", minutes=11)
+    assert read_round_trips(account, after(minutes=15)) == {"momentum": 19, "other": 1}
+    watch(100_000, after(minutes=15))
+    assert gate.look(strategy="momentum").admits(OrderPurpose.ENTRY)
+    round_trip(account, strategy="momentum", minutes=16)
+    watch(100_000, after(minutes=17))
+    stopped = gate.look(strategy="momentum")
+    assert not stopped.admits(OrderPurpose.ENTRY) and stopped.admits(OrderPurpose.EXIT)
+    assert "20 round trips within an hour that no person had a hand in" in stopped.reasons[0]
+    assert gate.look(strategy="other").admits(OrderPurpose.ENTRY)
+    watch(100_000, after(hours=5))
+    assert not gate.look(strategy="momentum").admits(OrderPurpose.ENTRY), "only a person ends it"
+
+
+def test_round_trips_are_counted_afresh_once_a_person_has_armed_the_strategy_again(
+    watch: Watch, account: Account
+) -> None:
+    for _ in range(20):
+        round_trip(account, strategy="momentum", minutes=10)
+    watch(100_000, after(minutes=11))
+    broker.release_trading_state(
+        scope=Scope.STRATEGY, target="momentum", source=StopSource.LIMIT, reason="looked at it", actor="rita"
+    )
+    watch(100_000, after(minutes=12))
+    for _ in range(19):
+        round_trip(account, strategy="momentum", minutes=13)
+    watch(100_000, after(minutes=14))
+    assert gate.look(strategy="momentum").admits(OrderPurpose.ENTRY)
+    assert LimitBreach.objects.get().ended_at is not None and LimitBreach.objects.get().released_by == "rita"
+    round_trip(account, strategy="momentum", minutes=15)
+    watch(100_000, after(minutes=16))
+    assert not gate.look(strategy="momentum").admits(OrderPurpose.ENTRY)
+
+
+def test_many_orders_of_which_few_trade_are_told_before_they_are_denied(watch: Watch, account: Account) -> None:
+    for _ in range(10):
+        order = make_order(account=account)
+    Order.objects.update(created_at=NOW)
+    watch(100_000)
+    assert not Incident.objects.exists()
+    Order.objects.filter(pk=make_order(account=account).pk).update(created_at=NOW)
+    watch(100_000, after(minutes=1))
+    incident = Incident.objects.get()
+    assert (incident.severity, incident.key) == ("warning", "order-to-trade:DU1")
+    assert "11 orders were given today, 0 traded" in incident.detail
+    Order.objects.filter(pk=order.pk).update(filled_quantity=1)
+    Order.objects.filter(pk=Order.objects.exclude(pk=order.pk).first().pk).update(filled_quantity=1)  # type: ignore[union-attr]
+    watch(100_000, after(minutes=2))
+    incident.refresh_from_db()
+    assert incident.resolved_at is not None
 
 
 def test_equity_that_is_unknown_for_five_minutes_is_an_incident(watch: Watch) -> None:

@@ -81,6 +81,8 @@ def test_order_that_breaks_limits_is_denied_and_says_all_of_it(quotes: Asked) ->
     for reason in order.verdicts.get().reasons:
         assert reason["sentence"] in order.state_reason
     assert order.events.last().data == {"codes": ["ORDER_VALUE", "POSITION_SHARE", "PRICE_COLLAR"]}
+    named = {reason["code"]: reason["limit"] for reason in order.verdicts.get().reasons}
+    assert (named["ORDER_VALUE"], named["POSITION_SHARE"]) == ("MAX_ORDER_VALUE", "MAX_POSITION_SHARE")
 
 
 def test_without_an_answer_of_the_broker_entries_are_denied() -> None:
@@ -198,10 +200,11 @@ def test_twenty_at_once_with_one_key_are_one_order_and_one_verdict(quotes: Asked
 
 
 def test_two_at_once_cannot_both_take_the_last_room(quotes: Asked) -> None:
-    """150 and 149 of 250 that are allowed: whoever comes second is denied, whatever the order."""
+    """15 and 14 where 25 are left: whoever comes second is denied, whatever the order."""
+    hold("225")
     for attempt in range(3):
         Order.objects.filter(state=OrderState.APPROVED).update(state=OrderState.CANCELLED)
-        results = at_once(2, lambda place: submit(quantity=D(150 - place)))
+        results = at_once(2, lambda place: submit(quantity=D(15 - place)))
         assert sorted(order.state for order in results) == ["approved", "denied"], (attempt, results)
         (denied,) = [order for order in results if order.state == OrderState.DENIED]
         assert "POSITION_SHARE" in codes(denied)
@@ -309,7 +312,8 @@ def test_approval_comes_too_late(quotes: Asked) -> None:
 
 def test_two_approvals_cannot_both_take_the_last_room(quotes: Asked) -> None:
     anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
-    orders = [submit(user=anna, quantity=D(150), limit_price=D(price)) for price in ("100", "99")]
+    hold("225")
+    orders = [submit(user=anna, quantity=D(15), limit_price=D(price)) for price in ("100", "99")]
     assert {order.state for order in orders} == {OrderState.PROPOSED}
     results = at_once(2, lambda place: risk.approve_order(order_id=orders[place].pk, user=ben).state)
     assert sorted(results) == ["approved", "denied"]
@@ -353,5 +357,5 @@ def test_amounts_of_another_currency_are_turned_into_the_accounts(quotes: Asked)
     AccountValue.objects.create(
         account=make_account(), tag="ExchangeRate", currency="EUR", value="1.25", as_of=clock.now()
     )
-    assert submit(instrument=euro, quantity=D(200)).state == OrderState.APPROVED
-    assert codes(submit(instrument=euro, quantity=D(201), limit_price=D(99))) >= {"ORDER_VALUE"}
+    assert submit(instrument=euro, quantity=D(16)).state == OrderState.APPROVED
+    assert codes(submit(instrument=euro, quantity=D(17), limit_price=D(99))) == {"ORDER_VALUE"}

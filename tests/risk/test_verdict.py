@@ -59,13 +59,14 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     (Code.QUOTE_NOT_LIVE, {}, {"quote": quote(source=PriceSource.CLOSE)}, {L.DELAYED_QUOTES: D(1)}),
     (Code.ACCOUNT_STALE, {}, {"equity": Known(D(100_000), NOW - timedelta(seconds=241))}, {}),
     (Code.EQUITY_NOT_POSITIVE, {}, {"equity": Known(D(0), NOW)}, {}),
-    (Code.ORDER_VALUE, {"quantity": D(251)}, {}, {L.MAX_POSITION_SHARE: D(1)}),
-    (Code.ORDER_VALUE, {}, {}, {L.TOTAL_CAPITAL: D(3_999), L.MAX_POSITION_SHARE: D(1)}),
+    (Code.ORDER_VALUE, {"quantity": D(21)}, {}, {}),
+    (Code.ORDER_VALUE, {}, {}, {L.TOTAL_CAPITAL: D(49_999)}),
     (Code.ORDER_QUANTITY, {}, {}, {L.MAX_ORDER_QUANTITY: D("9.99")}),
     (Code.VOLUME_SHARE, {"quantity": D(11)}, {"average_volume": Known(D(1_000), NOW)}, {}),
     (Code.PRICE_COLLAR, {"limit_price": D("103.01")}, {}, {}),
     (Code.PRICE_COLLAR, {"side": Side.SELL, "limit_price": D("96.99")}, {}, {}),
     (Code.PRICE_COLLAR, {"sec_type": "CASH", "limit_price": D("101.01")}, {}, {}),
+    (Code.PRICE_COLLAR, {"sec_type": "FUT", "limit_price": D("101.01")}, {}, {}),
     (Code.PRICE_COLLAR, {"order_type": OrderType.MARKET, "limit_price": None}, {"quote": quote(ask=D("103.5"))}, {}),
     (
         Code.PRICE_COLLAR,
@@ -74,9 +75,12 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
         {},
     ),
     (Code.PRICE_TICK, {"limit_price": D("100.005")}, {}, {}),
-    (Code.POSITION_SHARE, {"quantity": D(51)}, {"holdings": held("200")}, {}),
-    (Code.POSITION_SHARE, {"quantity": D(51)}, {"open_orders": (working(quantity="200"),)}, {}),
-    (Code.FUNDS, {"quantity": D(100)}, {"available_funds": Known(D(10_099), NOW)}, {}),
+    (Code.POSITION_SHARE, {"quantity": D(11)}, {"holdings": held("240")}, {}),
+    (Code.POSITION_SHARE, {"quantity": D(11)}, {"open_orders": (working(quantity="240"),)}, {}),
+    (Code.POSITION_SHARE, {"side": Side.SELL}, {"holdings": held("-91")}, {}),
+    (Code.POSITION_SHARE, {"sec_type": "OPT"}, {"holdings": held("91")}, {}),
+    (Code.POSITION_SHARE, {"sec_type": "FOP", "side": Side.SELL}, {}, {L.MAX_SHORT_SHARE: D("0.009")}),
+    (Code.FUNDS, {}, {"available_funds": Known(D(1_009), NOW)}, {}),
     (
         Code.FUNDS,
         {},
@@ -85,12 +89,17 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     ),
     (Code.OPEN_ORDERS, {}, {"open_orders": tuple(working(con_id=2, quantity="1") for _ in range(15))}, {}),
     (Code.ORDER_RATE, {}, {"orders_last_minute": 30}, {}),
-    (Code.ORDERS_TODAY, {}, {"orders_today": 1500}, {}),
+    (Code.ORDER_BURST, {}, {"orders_last_second": 10}, {}),
+    (Code.ORDERS_TODAY, {}, {"orders_today": 1500, "traded_today": 1500}, {}),
+    (Code.ORDER_TO_TRADE, {}, {"orders_today": 15}, {}),
+    (Code.ORDER_TO_TRADE, {}, {"orders_today": 30, "traded_today": 2}, {}),
     (Code.DUPLICATE, {}, {"open_orders": (working(created_at=NOW - timedelta(seconds=1.9)),)}, {}),
     (Code.SELF_CROSS, {}, {"open_orders": (working(Side.SELL),)}, {}),
+    (Code.SELF_CROSS, {}, {"open_orders": (working(Side.SELL, purpose=OrderPurpose.EXIT),)}, {}),
+    (Code.SELF_CROSS, {"side": Side.SELL}, {"open_orders": (working(purpose=OrderPurpose.EXIT),)}, {}),
     (Code.POSITION_COUNT, {}, {"holdings": held("1", con_id=2)}, {L.MAX_POSITIONS: D(1)}),
-    (Code.GROSS_EXPOSURE, {"quantity": D(100)}, {"holdings": held("-1950", con_id=2)}, {}),
-    (Code.NET_EXPOSURE, {"quantity": D(100)}, {"holdings": held("950", con_id=2)}, {}),
+    (Code.GROSS_EXPOSURE, {}, {"holdings": held("-1991", con_id=2)}, {}),
+    (Code.NET_EXPOSURE, {}, {"holdings": held("991", con_id=2)}, {}),
     (Code.REDUCE_ONLY, {**EXIT, "quantity": D(11)}, {"holdings": held("10")}, {}),
     (Code.REDUCE_ONLY, EXIT, {"holdings": held("-10")}, {}),
     (Code.REDUCE_ONLY, EXIT, {"holdings": held("15"), "open_orders": (working(Side.SELL, **{"purpose": "exit"}),)}, {}),
@@ -150,14 +159,22 @@ ALLOWED: list[tuple[dict[str, Any], dict[str, Any], dict[L, Decimal | None]]] = 
     ({}, {"quote": quote(age=5)}, {}),
     ({}, {"quote": quote(source=PriceSource.DELAYED)}, {L.DELAYED_QUOTES: D(1)}),
     ({}, {"equity": Known(D(100_000), NOW - timedelta(seconds=240))}, {}),
-    ({"quantity": D(250)}, {}, {}),
+    ({"quantity": D(20)}, {}, {}),
     ({"quantity": D(10)}, {"average_volume": Known(D(1_000), NOW)}, {}),
     ({}, {"average_volume": LOST}, {}),
     ({"limit_price": D(103)}, {}, {}),
     ({"limit_price": D(50)}, {}, {}),
-    ({"quantity": D(50)}, {"holdings": held("200")}, {}),
-    ({"quantity": D(50)}, {"holdings": held("200"), "open_orders": (working(Side.SELL, "9", con_id=3),)}, {}),
-    ({"quantity": D(100)}, {"available_funds": Known(D(10_201), NOW)}, {}),
+    ({}, {"holdings": held("240")}, {}),
+    ({}, {"holdings": held("240"), "open_orders": (working(Side.SELL, "9", con_id=3),)}, {}),
+    ({"side": Side.SELL}, {"holdings": held("-90")}, {}),
+    ({"side": Side.SELL}, {"holdings": held("200")}, {}),
+    ({"sec_type": "OPT"}, {"holdings": held("90")}, {}),
+    ({}, {"available_funds": Known(D(1_010), NOW)}, {}),
+    ({}, {"orders_last_second": 9, "orders_last_minute": 29}, {}),
+    ({}, {"orders_today": 14}, {}),
+    ({}, {"orders_today": 29, "traded_today": 2}, {}),
+    ({}, {"open_orders": (working(Side.SELL, purpose=OrderPurpose.EXIT, price=D("100.01")),)}, {}),
+    ({}, {"open_orders": (working(Side.SELL, purpose=OrderPurpose.PROTECTIVE, stop_price=D(95)),)}, {}),
     ({}, {"open_orders": (working(created_at=NOW - timedelta(seconds=2)),)}, {}),
     ({}, {"open_orders": (working(created_at=NOW, price=D(99)),)}, {}),
     ({"outside_regular_hours": True}, {"market_is_open": Known(False, NOW)}, {}),
@@ -198,7 +215,7 @@ def test_every_reason_is_told_at_once() -> None:
     verdict = judge(intent(limit_price=D("200.001")), facts(**seen), defaults())
     assert verdict.codes == {
         *(Code.TRADING_STOPPED, Code.SESSION_NOT_READY, Code.QUOTE_STALE, Code.QUOTE_NOT_LIVE),
-        *(Code.EQUITY_NOT_POSITIVE, Code.ORDERS_TODAY, Code.PRICE_COLLAR, Code.PRICE_TICK),
+        *(Code.EQUITY_NOT_POSITIVE, Code.ORDERS_TODAY, Code.ORDER_TO_TRADE, Code.PRICE_COLLAR, Code.PRICE_TICK),
     }
     assert all(reason.sentence in verdict.sentence for reason in verdict.reasons)
 
@@ -245,10 +262,10 @@ def test_child_may_close_what_its_parent_will_buy() -> None:
 def test_open_order_on_the_other_side_makes_no_room() -> None:
     """It may never be filled, while the other is."""
     short = working(Side.SELL, "100", con_id=1)
-    found = codes({"quantity": D(100)}, {"holdings": held("200"), "open_orders": (short,)})
+    found = codes({"quantity": D(20)}, {"holdings": held("240"), "open_orders": (short,)})
     assert Code.POSITION_SHARE in found
-    other = {"holdings": held("950", con_id=2), "open_orders": (working(Side.SELL, "500", con_id=2),)}
-    assert codes({"quantity": D(100)}, other) == {Code.NET_EXPOSURE}
+    other = {"holdings": held("991", con_id=2), "open_orders": (working(Side.SELL, "500", con_id=2),)}
+    assert codes({}, other) == {Code.NET_EXPOSURE}
 
 
 def test_fill_that_settles_counts_for_exposure_but_not_as_an_open_order() -> None:
@@ -265,9 +282,28 @@ def test_exit_may_not_cross_zero_with_a_fill_still_settling() -> None:
     assert codes({**EXIT, "quantity": D(5)}, seen) == {Code.REDUCE_ONLY}
 
 
-def test_short_entry_is_held_to_the_same_shares() -> None:
-    short = {"side": Side.SELL, "quantity": D(251)}
+def test_short_entry_is_held_to_its_own_share_too() -> None:
+    short, wide = {"side": Side.SELL, "quantity": D(101)}, {L.MAX_ORDER_VALUE: D(1)}
     assert codes(short, {}) == {Code.ORDER_VALUE, Code.POSITION_SHARE}
+    assert codes(short, {}, {**wide, L.MAX_SHORT_SHARE: D("0.2")}) == set()
+    assert codes(short, {}, {**wide, L.MAX_SHORT_SHARE: None, L.MAX_POSITION_SHARE: None}) == set()
+
+
+def test_reason_names_the_limit_that_a_person_would_change() -> None:
+    """Whatever is denied by a number says which number."""
+    named = {code: set() for code in Code}
+    for code, order, seen, limits in DENIED:
+        reasons = judge(intent(**order), facts(**seen), {**defaults(), **limits}).reasons
+        named[code] |= {reason.limit for reason in reasons}
+    assert named[Code.ORDER_VALUE] == {L.MAX_ORDER_VALUE}
+    assert named[Code.POSITION_SHARE] == {L.MAX_POSITION_SHARE, L.MAX_SHORT_SHARE, L.MAX_OPTION_SHARE}
+    assert named[Code.PRICE_COLLAR] == {L.PRICE_COLLAR, L.CURRENCY_PRICE_COLLAR}
+    without = {code for code, found in named.items() if found == {None}}
+    assert without == {
+        *(Code.TRADING_STOPPED, Code.SESSION_NOT_READY, Code.CLOCK_SKEW, Code.RESTART_WINDOW, Code.MODE_MISMATCH),
+        *(Code.INSTRUMENT_RESTRICTED, Code.INSTRUMENT_LOCKED, Code.MARKET_CLOSED, Code.DATA_UNKNOWN),
+        *(Code.EQUITY_NOT_POSITIVE, Code.PRICE_TICK, Code.SELF_CROSS, Code.REDUCE_ONLY),
+    }
 
 
 def test_currency_pence_and_multiplier_make_the_value() -> None:

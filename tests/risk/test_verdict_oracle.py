@@ -48,10 +48,10 @@ def random_intent(chance: random.Random, price: Decimal) -> Intent:
     return Intent(
         con_id=chance.randint(1, 3),
         symbol="X",
-        sec_type=chance.choice(["STK", "STK", "CASH", "OPT"]),
+        sec_type=chance.choice(["STK", "STK", "STK", "CASH", "FUT", "OPT"]),
         currency="USD",
         side=chance.choice(list(Side)),
-        quantity=Decimal(chance.choice([1, 5, 10, 20, 50, 100, 240, 250, 251])),
+        quantity=Decimal(chance.choice([1, 5, 10, 10, 19, 20, 21, 50, 100, 250])),
         order_type=kind,
         purpose=chance.choice(PURPOSES),
         limit_price=near(chance, price) if has_limit else None,
@@ -118,8 +118,10 @@ def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts
         average_volume=maybe(chance, Decimal(chance.choice([1_000, 25_000, 1_000_000]))),
         holdings=maybe(chance, holdings),
         open_orders=tuple(random_open(chance, intent, price) for _ in range(chance.choice([0, 0, 1, 2, 4, 14, 15]))),
+        orders_last_second=chance.choice([0, 0, 0, 0, 0, 9, 10]),
         orders_last_minute=chance.choice([0, 0, 0, 29, 30]),
-        orders_today=chance.choice([0, 0, 0, 1499, 1500]),
+        orders_today=chance.choice([0, 0, 0, 0, 14, 15, 1499, 1500]),
+        traded_today=chance.choice([0, 1, 99, 100, 101, 1000]),
         given_lately=tuple(random_open(chance, intent, price) for _ in range(chance.choice([0, 0, 1]))),
     )
 

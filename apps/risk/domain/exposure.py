@@ -18,6 +18,7 @@ from apps.risk.domain.words import in_percent, in_seconds
 from tradeops.lib.known import Known, Unknown
 
 ZERO = Decimal(0)
+OPTIONS = frozenset({"OPT", "FOP"})
 
 
 def equity(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -35,6 +36,7 @@ def equity(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             Code.ACCOUNT_STALE,
             f"Net liquidation is {found} old, {allowed} are allowed.",
             {"age": age, "limit": str(limit)},
+            LimitName.MAX_ACCOUNT_AGE,
         )
 
 
@@ -44,13 +46,14 @@ def order_size(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]
         yield _unknown("what the order is worth", worth)
     elif isinstance(facts.equity, Known):
         base = capital(facts.equity.value, limits)
-        yield from _share(Code.ORDER_VALUE, "The order is worth", worth.value, base, limits[LimitName.MAX_ORDER_VALUE])
+        yield from _share(Code.ORDER_VALUE, "The order is worth", worth.value, base, LimitName.MAX_ORDER_VALUE, limits)
     most = limits[LimitName.MAX_ORDER_QUANTITY]
     if most is not None and intent.quantity > most:
         yield Reason(
             Code.ORDER_QUANTITY,
             f"The quantity {intent.quantity:f} is above {most:f}.",
             {"quantity": str(intent.quantity), "limit": str(most)},
+            LimitName.MAX_ORDER_QUANTITY,
         )
     share = limits[LimitName.MAX_VOLUME_SHARE]
     if share is not None and isinstance(facts.average_volume, Known):
@@ -60,6 +63,7 @@ def order_size(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]
                 Code.VOLUME_SHARE,
                 f"The quantity {intent.quantity:f} is above {share:.1%} of the 20-day volume ({allowed:.0f}).",
                 {"quantity": str(intent.quantity), "allowed": str(allowed)},
+                LimitName.MAX_VOLUME_SHARE,
             )
 
 
@@ -79,9 +83,18 @@ def position_share(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Rea
     after = held + sum(pending, ZERO) + intent.signed_quantity
     if abs(after) <= abs(held) and after * held >= 0:
         return
-    limit, base = limits[LimitName.MAX_POSITION_SHARE], capital(facts.equity.value, limits)
-    name = f"The position in {intent.symbol} would be worth"
-    yield from _share(Code.POSITION_SHARE, name, abs(after) * unit.value, base, limit)
+    base = capital(facts.equity.value, limits)
+    worth = f"The position in {intent.symbol} would be worth"
+    name = position_limit(intent, limits, is_short=after < 0)
+    yield from _share(Code.POSITION_SHARE, worth, abs(after) * unit.value, base, name, limits)
+
+
+def position_limit(intent: Intent, limits: Limits, *, is_short: bool) -> LimitName:
+    """The tightest of those that apply: every position's, and those of short ones and of options."""
+    names = [LimitName.MAX_POSITION_SHARE]
+    names += [LimitName.MAX_SHORT_SHARE] if is_short else []
+    names += [LimitName.MAX_OPTION_SHARE] if intent.sec_type in OPTIONS else []
+    return min(names, key=lambda name: Decimal("Infinity") if (share := limits[name]) is None else share)
 
 
 def funds(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -105,6 +118,7 @@ def funds(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             Code.FUNDS,
             f"{needed:.2f} are needed with open orders, {facts.available_funds.value:.2f} are available.",
             {"needed": str(needed), "available": str(facts.available_funds.value)},
+            LimitName.FUNDS_MARGIN,
         )
 
 
@@ -119,6 +133,7 @@ def position_count(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Rea
             Code.POSITION_COUNT,
             f"{len(held)} positions are held or ordered, {most:f} are allowed.",
             {"held": len(held), "limit": str(most)},
+            LimitName.MAX_POSITIONS,
         )
 
 
@@ -132,21 +147,21 @@ def gross_and_net(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reas
         return
     signed = worth.value if intent.side is Side.BUY else -worth.value
     base = capital(facts.equity.value, limits)
-    yield from _gross(before, intent.con_id, signed, base, limits[LimitName.MAX_GROSS_EXPOSURE])
+    yield from _gross(before, intent.con_id, signed, base, limits)
     after = before.get(intent.con_id, Reach()).plus(signed)
     net = _net({**before, intent.con_id: after}, intent.side)
     # A purchase while more is sold short than held brings it nearer to zero.
     if net > 0:
-        yield from _share(Code.NET_EXPOSURE, "Net exposure would be", net, base, limits[LimitName.MAX_NET_EXPOSURE])
+        yield from _share(Code.NET_EXPOSURE, "Net exposure would be", net, base, LimitName.MAX_NET_EXPOSURE, limits)
 
 
-def _gross(
-    before: dict[int, Reach], con_id: int, signed: Decimal, base: Decimal, limit: Decimal | None
-) -> Iterator[Reason]:
+def _gross(before: dict[int, Reach], con_id: int, signed: Decimal, base: Decimal, limits: Limits) -> Iterator[Reason]:
     after = {**before, con_id: before.get(con_id, Reach()).plus(signed)}
     gross = sum((reach.gross for reach in after.values()), ZERO)
     if gross > sum((reach.gross for reach in before.values()), ZERO):
-        yield from _share(Code.GROSS_EXPOSURE, "Gross exposure would be", gross, base, limit)
+        yield from _share(
+            Code.GROSS_EXPOSURE, "Gross exposure would be", gross, base, LimitName.MAX_GROSS_EXPOSURE, limits
+        )
 
 
 def _net(reaches: dict[int, Reach], side: Side) -> Decimal:
@@ -242,14 +257,18 @@ def capital(equity: Decimal, limits: Limits) -> Decimal:
     return equity if total is None else min(equity, total)
 
 
-def _share(code: Code, name: str, worth: Decimal, of_equity: Decimal, limit: Decimal | None) -> Iterator[Reason]:
+def _share(
+    code: Code, what: str, worth: Decimal, of_equity: Decimal, name: LimitName, limits: Limits
+) -> Iterator[Reason]:
+    limit = limits[name]
     if limit is None or of_equity <= 0 or worth <= limit * of_equity:
         return
     share, allowed = in_percent(worth / of_equity, limit)
     yield Reason(
         code,
-        f"{name} {worth:.2f}, {share} of the capital of {of_equity:.2f}; {allowed} are allowed.",
+        f"{what} {worth:.2f}, {share} of the capital of {of_equity:.2f}; {allowed} are allowed.",
         {"value": str(worth), "equity": str(of_equity), "limit": str(limit)},
+        name,
     )
 
 

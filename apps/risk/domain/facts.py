@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from apps.broker.choices import OrderPurpose, OrderType, PriceSource, Side, TradingPermission
-from apps.risk.choices import DenialCode
+from apps.risk.choices import DenialCode, LimitName
 from tradeops.lib.known import Known, Unknown
 
 CLOSING = frozenset({OrderPurpose.EXIT, OrderPurpose.PROTECTIVE, OrderPurpose.FLATTEN})
@@ -102,7 +102,8 @@ class Facts:
     """Amounts are in the account's currency. `exchange_rate` turns the instrument's currency into it.
 
     `clock_skew`: seconds by which the database's clock and this machine's differ. `given_lately`: orders that wait or
-    have ended, by which only a repetition is told.
+    have ended, by which only a repetition is told. `orders_last_second` are those of the same strategy;
+    `traded_today` counts the orders of today that were filled, in part at least.
     """
 
     now: datetime
@@ -122,18 +123,21 @@ class Facts:
     average_volume: Known[Decimal] | Unknown
     holdings: Known[tuple[Holding, ...]] | Unknown
     open_orders: tuple[OpenOrder, ...]
+    orders_last_second: int
     orders_last_minute: int
     orders_today: int
+    traded_today: int
     given_lately: tuple[OpenOrder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`sentence` is for people and names the figures."""
+    """`sentence` is for people and names the figures; `limit` is the one that a person would have to change."""
 
     code: DenialCode
     sentence: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    limit: LimitName | None = None
 
 
 @dataclass(frozen=True, slots=True)

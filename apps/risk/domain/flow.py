@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
-from apps.broker.choices import OrderPurpose
+from apps.broker.choices import OrderPurpose, Side
 from apps.risk.choices import DenialCode as Code
 from apps.risk.choices import LimitName
+from apps.risk.domain import prices
 from apps.risk.domain.facts import Facts, Intent, OpenOrder, Reason
 from apps.risk.domain.limits import Limits
+from tradeops.lib.known import Unknown
 
 
 def open_orders(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -16,24 +19,40 @@ def open_orders(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason
     now = sum(not order.is_settling for order in facts.open_orders)
     if most is not None and now + 1 > most:
         yield Reason(
-            Code.OPEN_ORDERS, f"{now} orders are open, {most:f} are allowed.", {"open": now, "limit": str(most)}
+            Code.OPEN_ORDERS,
+            f"{now} orders are open, {most:f} are allowed.",
+            {"open": now, "limit": str(most)},
+            LimitName.MAX_OPEN_ORDERS,
         )
 
 
 def rate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
-    per_minute, per_day = limits[LimitName.MAX_ORDERS_PER_MINUTE], limits[LimitName.MAX_ORDERS_PER_DAY]
-    if per_minute is not None and facts.orders_last_minute + 1 > per_minute:
+    for code, name, given, when in (
+        (Code.ORDER_BURST, LimitName.MAX_ORDERS_PER_SECOND, facts.orders_last_second, "by this strategy in a second"),
+        (Code.ORDER_RATE, LimitName.MAX_ORDERS_PER_MINUTE, facts.orders_last_minute, "in the last minute"),
+        (Code.ORDERS_TODAY, LimitName.MAX_ORDERS_PER_DAY, facts.orders_today, "today"),
+    ):
+        most = limits[name]
+        if most is not None and given + 1 > most:
+            yield Reason(code, f"{given} orders were given {when}, {most:f} are allowed.", {"orders": given}, name)
+
+
+def order_to_trade(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """Orders by the dozen of which hardly one trades are the mark of a strategy gone wrong."""
+    most = limits[LimitName.MAX_ORDER_TO_TRADE]
+    if most is not None and order_to_trade_ratio(facts.orders_today + 1, facts.traded_today) > most:
         yield Reason(
-            Code.ORDER_RATE,
-            f"{facts.orders_last_minute} orders were given in the last minute, {per_minute:f} are allowed.",
-            {"orders": facts.orders_last_minute},
+            Code.ORDER_TO_TRADE,
+            f"{facts.orders_today} orders were given today and {facts.traded_today} traded; "
+            f"{most:f} orders for each that trades are allowed.",
+            {"orders": facts.orders_today, "traded": facts.traded_today},
+            LimitName.MAX_ORDER_TO_TRADE,
         )
-    if per_day is not None and facts.orders_today + 1 > per_day:
-        yield Reason(
-            Code.ORDERS_TODAY,
-            f"{facts.orders_today} orders were given today, {per_day:f} are allowed.",
-            {"orders": facts.orders_today},
-        )
+
+
+def order_to_trade_ratio(orders: int, traded: int) -> Decimal:
+    """Orders given for each that was filled, in part at least; before the first has, as if it had."""
+    return Decimal(orders) / max(traded, 1)
 
 
 def rate_of_closing(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -60,6 +79,7 @@ def duplicate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
                 Code.DUPLICATE,
                 f"The same order was given {age:.1f} s ago; within {seconds:f} s that is taken for a repetition.",
                 {"age": age},
+                LimitName.DUPLICATE_SECONDS,
             )
             return
 
@@ -76,9 +96,19 @@ def _alike(intent: Intent, order: OpenOrder) -> bool:
 
 
 def self_cross(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
-    """An own entry on the other side could trade with this one."""
+    """An own order on the other side could trade with this one: any entry, and a closing one whose price this meets."""
     for order in facts.open_orders:
         opposes = order.con_id == intent.con_id and order.side is not intent.side
-        if opposes and not order.is_closing and not order.is_settling:
+        if opposes and not order.is_settling and (not order.is_closing or _meets(intent, facts, order)):
             yield Reason(Code.SELF_CROSS, f"An own {order.side.label.lower()} order in {intent.symbol} is open.")
             return
+
+
+def _meets(intent: Intent, facts: Facts, order: OpenOrder) -> bool:
+    """A limit order that waits at its price; what a stop will do later nobody knows."""
+    if order.price is None or order.stop_price is not None or isinstance(facts.quote, Unknown):
+        return False
+    price = prices.accepted_price(intent, facts.quote.value)
+    if price is None:
+        return False
+    return price >= order.price if intent.side is Side.BUY else price <= order.price

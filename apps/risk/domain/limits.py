@@ -59,6 +59,7 @@ class LimitKind:
 
 
 RTS6 = "MiFID II RTS 6, article 15"
+RTS9 = "MiFID II RTS 9"
 RULE = "SEC rule 15c3-5"
 OWN = "AiStock's risk manager"
 IB = "Interactive Brokers' own limit"
@@ -86,8 +87,9 @@ CATALOGUE: dict[N, LimitKind] = {
     for found in (
         kind(N.TOTAL_CAPITAL, A, None, OWN, lowest="0.01", is_personal=True),
         kind(N.MAX_DAILY_LOSS, F, "0.03", OWN, lowest="0.001", highest="0.20", is_personal=True),
+        kind(N.REDUCING_DAILY_LOSS, F, "0.02", RULE, lowest="0.001", highest="0.20", is_personal=True),
         kind(N.MAX_DRAWDOWN_LIMIT, F, "0.15", OWN, lowest="0.01", highest="0.50", is_personal=True),
-        kind(N.MAX_ORDER_VALUE, F, "0.25", f"{RTS6}(1)b; {RULE}", highest="1"),
+        kind(N.MAX_ORDER_VALUE, F, "0.02", f"{RTS6}(1)b; {RULE}", highest="1"),
         kind(N.MAX_ORDER_QUANTITY, C, None, f"{RTS6}(1)c", lowest="0.000001"),
         kind(N.MAX_VOLUME_SHARE, F, "0.01", f"{RTS6}(1)c", highest="1"),
         kind(N.PRICE_COLLAR, F, "0.03", f"{RTS6}(1)a", highest="1"),
@@ -97,16 +99,22 @@ CATALOGUE: dict[N, LimitKind] = {
         kind(N.MAX_PRICE_DRIFT, F, "0.01", OWN, highest="1"),
         kind(N.MAX_ACCOUNT_AGE, S, "240", "IB states account values every three minutes", highest="3600"),
         kind(N.MAX_POSITION_SHARE, F, "0.25", OWN, highest="10"),
+        kind(N.MAX_SHORT_SHARE, F, "0.10", f"{RTS6}(4)", highest="10"),
+        kind(N.MAX_OPTION_SHARE, F, "0.10", f"{RTS6}(4)", highest="10"),
         kind(N.FUNDS_MARGIN, X, "1.01", OWN, lowest="1", highest="10", tighter=Tighter.HIGHER),
         kind(N.MAX_OPEN_ORDERS, C, "15", IB, lowest="0", highest="1000"),
+        kind(N.MAX_ORDERS_PER_SECOND, C, "10", f"{RTS6}(1)d", highest="40"),
         kind(N.MAX_ORDERS_PER_MINUTE, C, "30", f"{RTS6}(1)d", highest="2400"),
         kind(N.MAX_ORDERS_PER_DAY, C, "1500", f"{RTS6}(1)d"),
+        kind(N.ORDER_TO_TRADE_WARNING, X, "10", RTS9, lowest="1"),
+        kind(N.MAX_ORDER_TO_TRADE, X, "15", RTS9, lowest="1"),
         kind(N.DUPLICATE_SECONDS, S, "2", RULE, highest="86400", tighter=Tighter.HIGHER),
         kind(N.MAX_POSITIONS, C, "50", OWN),
         kind(N.MAX_GROSS_EXPOSURE, F, "2", f"{RTS6}(4)", highest="20"),
         kind(N.MAX_NET_EXPOSURE, F, "1", f"{RTS6}(4)", highest="20"),
         kind(N.MAX_CONSECUTIVE_REJECTS, C, "5", RULE, lowest="1"),
         kind(N.MAX_LOSS_STREAK, C, "8", OWN, lowest="1"),
+        kind(N.MAX_ROUND_TRIPS_PER_HOUR, C, "20", f"{RTS6}(3)", lowest="1"),
     )
 }
 

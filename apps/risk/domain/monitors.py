@@ -18,7 +18,7 @@ RECOVERED = Decimal("0.8")
 WORSE = Decimal("0.25")
 # An equity this young after midnight in New York is the day's start; later, the day's result is taken off first.
 EARLY = timedelta(minutes=10)
-COUNTED = frozenset({MonitorRule.LOSS_STREAK, MonitorRule.REJECTS})
+COUNTED = frozenset({MonitorRule.LOSS_STREAK, MonitorRule.REJECTS, MonitorRule.ROUND_TRIPS})
 
 Number = Known[Decimal] | Unknown
 
@@ -28,7 +28,8 @@ class Readings:
     """Amounts in the account's currency, payments taken out: `day_start` and `peak` are shifted by them, `total` is the
     day's profit and loss without them (`domain/day.py`). `realised` since midnight in New York, net of commissions.
 
-    Streaks by strategy; the empty name stands for people's own orders.
+    Streaks by strategy; the empty name stands for people's own orders. `round_trips` of the last hour, by strategy,
+    that no person had a hand in; they are counted afresh once a person has lifted their stop.
     """
 
     account: str
@@ -40,6 +41,7 @@ class Readings:
     exposure: Number
     loss_streaks: Mapping[str, int] = field(default_factory=dict)
     reject_streaks: Mapping[str, int] = field(default_factory=dict)
+    round_trips: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,26 @@ class Reading:
     sentence: str
 
 
-PERMISSIONS = {MonitorRule.GROSS_EXPOSURE: TradingPermission.REDUCING}
+PERMISSIONS = {
+    MonitorRule.GROSS_EXPOSURE: TradingPermission.REDUCING,
+    MonitorRule.DAILY_LOSS_EARLY: TradingPermission.REDUCING,
+}
 ENDINGS = {
     MonitorRule.DAILY_LOSS_REALISED: StopEnding.NEXT_TRADING_DAY,
     MonitorRule.DAILY_LOSS_TOTAL: StopEnding.NEXT_TRADING_DAY,
+    MonitorRule.DAILY_LOSS_EARLY: StopEnding.NEXT_TRADING_DAY,
     MonitorRule.DRAWDOWN: StopEnding.RECOVERY,
     MonitorRule.GROSS_EXPOSURE: StopEnding.RECOVERY,
     MonitorRule.LOSS_STREAK: StopEnding.PERSON,
     MonitorRule.REJECTS: StopEnding.PERSON,
+    MonitorRule.ROUND_TRIPS: StopEnding.PERSON,
+}
+
+
+WORDS = {
+    MonitorRule.LOSS_STREAK: "losing trades in a row",
+    MonitorRule.REJECTS: "orders refused in a row",
+    MonitorRule.ROUND_TRIPS: "round trips within an hour that no person had a hand in",
 }
 
 
@@ -94,6 +108,7 @@ def judge(readings: Readings, limits: Limits, *, active: Collection[Key]) -> lis
         *_exposure(readings, limits),
         *_streaks(MonitorRule.LOSS_STREAK, readings, readings.loss_streaks, limits[LimitName.MAX_LOSS_STREAK]),
         *_streaks(MonitorRule.REJECTS, readings, readings.reject_streaks, limits[LimitName.MAX_CONSECUTIVE_REJECTS]),
+        *_streaks(MonitorRule.ROUND_TRIPS, readings, readings.round_trips, limits[LimitName.MAX_ROUND_TRIPS_PER_HOUR]),
     ]
 
 
@@ -113,14 +128,14 @@ def is_worse(rule: MonitorRule, value: Decimal, limit: Decimal, *, released: Dec
 
 
 def _daily_losses(readings: Readings, limits: Limits, active: Collection[Key]) -> Iterator[Reading]:
-    limit, start = limits[LimitName.MAX_DAILY_LOSS], readings.day_start
-    if limit is None:
-        return
-    for rule, pnl in (
-        (MonitorRule.DAILY_LOSS_REALISED, readings.realised),
-        (MonitorRule.DAILY_LOSS_TOTAL, readings.total),
+    start = readings.day_start
+    for rule, pnl, name in (
+        (MonitorRule.DAILY_LOSS_REALISED, readings.realised, LimitName.MAX_DAILY_LOSS),
+        (MonitorRule.DAILY_LOSS_TOTAL, readings.total, LimitName.MAX_DAILY_LOSS),
+        (MonitorRule.DAILY_LOSS_EARLY, readings.total, LimitName.REDUCING_DAILY_LOSS),
     ):
-        yield _daily_loss(rule, readings, pnl, start, limit, active)
+        if (limit := limits[name]) is not None:
+            yield _daily_loss(rule, readings, pnl, start, limit, active)
 
 
 def _daily_loss(
@@ -182,10 +197,9 @@ def _streaks(
 ) -> Iterator[Reading]:
     if limit is None:
         return
-    words = "losing trades" if rule is MonitorRule.LOSS_STREAK else "orders refused"
     for strategy, count in streaks.items():
         scope, target = (Scope.STRATEGY, strategy) if strategy else (Scope.ACCOUNT, readings.account)
-        sentence = f"{strategy or 'people'}: {count} {words} in a row (limit {limit:.0f})"
+        sentence = f"{strategy or 'people'}: {count} {WORDS[rule]} (limit {limit:.0f})"
         yield Reading(Key(rule, scope, target), count >= limit, Decimal(count), limit, sentence)
 
 

@@ -15,6 +15,8 @@ from apps.risk.domain.words import in_percent, in_seconds
 from tradeops.lib.known import Known, Unknown
 
 FUTURE_ALLOWED = timedelta(seconds=2)
+# They move little in a day: a price that is 3 % away is a slip.
+NARROW = frozenset({"CASH", "FUT"})
 AT_MARKET = frozenset({OrderType.MARKET, OrderType.MARKET_ON_CLOSE, OrderType.MIDPRICE})
 
 
@@ -32,6 +34,7 @@ def quote(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             Code.QUOTE_STALE,
             f"The quote of {intent.symbol} is {_old(age, limit)}",
             {"age": age.total_seconds(), "limit": str(limit)},
+            LimitName.MAX_QUOTE_AGE,
         )
     delayed_will_do = found.source in DELAYED_SOURCES and bool(limits[LimitName.DELAYED_QUOTES])
     if found.source not in LIVE_SOURCES and not delayed_will_do:
@@ -39,6 +42,7 @@ def quote(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             Code.QUOTE_NOT_LIVE,
             f"The price of {intent.symbol} is not live: {found.source.label.lower()}.",
             {"source": found.source.value},
+            LimitName.DELAYED_QUOTES if found.source in DELAYED_SOURCES else None,
         )
 
 
@@ -51,7 +55,8 @@ def _old(age: timedelta, limit: Decimal) -> str:
 
 def collar(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     """A buyer must not pay far more than the market's price nor a seller take far less; the harmless side is free."""
-    limit = limits[LimitName.CURRENCY_PRICE_COLLAR if intent.sec_type == "CASH" else LimitName.PRICE_COLLAR]
+    name = LimitName.CURRENCY_PRICE_COLLAR if intent.sec_type in NARROW else LimitName.PRICE_COLLAR
+    limit = limits[name]
     if limit is None or isinstance(facts.quote, Unknown):
         return
     reference = facts.quote.value.price
@@ -67,6 +72,7 @@ def collar(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             Code.PRICE_COLLAR,
             f"The price {price:f} is {too_much} worse than {reference:f}, {allowed} are allowed.",
             {"price": str(price), "reference": str(reference), "limit": str(limit)},
+            name,
         )
 
 
@@ -83,6 +89,7 @@ def drift(reference: Decimal, now: Quote, limits: Limits) -> Iterator[Reason]:
             f"The price moved by {too_much} from {reference:f} to {now.price:f} since it was proposed, "
             f"{allowed} are allowed.",
             {"reference": str(reference), "price": str(now.price), "limit": str(limit)},
+            LimitName.MAX_PRICE_DRIFT,
         )
 
 

@@ -87,6 +87,7 @@ ENTRY_CHECKS: tuple[Check, ...] = (
     exposure.gross_and_net,
     flow.open_orders,
     flow.rate,
+    flow.order_to_trade,
     flow.duplicate,
     flow.self_cross,
 )

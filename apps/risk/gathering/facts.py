@@ -23,7 +23,7 @@ from apps.risk.gathering.book import Book, parent_remaining
 from apps.risk.models import Restriction
 from tradeops.lib import clock
 
-MINUTE = timedelta(minutes=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 def intent_of(terms: Terms, *, parent: Order | None = None, oca_group: str = "") -> Intent:
@@ -82,8 +82,10 @@ def gather(
         average_volume=answers.average_volume,
         holdings=book.holdings(now),
         open_orders=book.open_orders(now, besides=besides),
+        orders_last_second=given.filter(created_at__gt=now - SECOND, strategy=terms.strategy).count(),
         orders_last_minute=given.filter(created_at__gt=now - MINUTE).count(),
         orders_today=given.filter(created_at__gte=trading_day_start(now)).count(),
+        traded_today=given.filter(created_at__gte=trading_day_start(now), filled_quantity__gt=0).count(),
         given_lately=book.given_lately(now - lately, besides=besides),
     )
 

@@ -24,7 +24,12 @@ def seen(facts: Facts, limits: Mapping[LimitName, EffectiveLimit]) -> dict[str, 
         "market_is_open": _known(facts.market_is_open),
         "positions": _positions(facts.holdings),
         "open_orders": [_open_order(order) for order in facts.open_orders],
-        "orders": {"last_minute": facts.orders_last_minute, "today": facts.orders_today},
+        "orders": {
+            "last_second": facts.orders_last_second,
+            "last_minute": facts.orders_last_minute,
+            "today": facts.orders_today,
+            "traded_today": facts.traded_today,
+        },
         "limits": {name.value: _limit(limit) for name, limit in limits.items()},
     }
 

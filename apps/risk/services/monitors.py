@@ -16,14 +16,22 @@ from apps.broker.models import Account, TradingState
 from apps.journal import services as journal
 from apps.journal.choices import Level, Severity
 from apps.risk import selectors
-from apps.risk.choices import MonitorRule
+from apps.risk.choices import LimitName, MonitorRule
 from apps.risk.day import read_peak
 from apps.risk.domain import monitors as domain
 from apps.risk.domain.day import Day
+from apps.risk.domain.flow import order_to_trade_ratio
 from apps.risk.domain.limits import Limits
 from apps.risk.domain.monitors import Key, Reading, Readings
 from apps.risk.models import EquityWatch, LimitBreach
-from apps.risk.monitoring import read_equity, read_exposure, read_loss_streaks, read_reject_streaks
+from apps.risk.monitoring import (
+    read_equity,
+    read_exposure,
+    read_loss_streaks,
+    read_orders_today,
+    read_reject_streaks,
+    read_round_trips,
+)
 from apps.risk.services import emergency
 from apps.risk.services.day import remember_day
 from apps.risk.services.emergency_watch import next_trading_day
@@ -54,6 +62,7 @@ def judge(*, account: Account, equity: Known[Decimal] | Unknown, limits: Limits,
     _note_releases(account, now)
     today = remember_day(account, equity, now)
     _tell_if_blind(account, equity, now)
+    _tell_order_to_trade(account, limits, now)
     readings = Readings(
         account=account.code,
         equity=equity,
@@ -64,6 +73,7 @@ def judge(*, account: Account, equity: Known[Decimal] | Unknown, limits: Limits,
         exposure=read_exposure(account, now),
         loss_streaks=read_loss_streaks(account),
         reject_streaks=read_reject_streaks(account),
+        round_trips=read_round_trips(account, now),
     )
     active = {_key(row): row for row in open_breaches(account)}
     found = domain.judge(readings, limits, active=list(active))
@@ -98,6 +108,25 @@ def _tell_if_blind(account: Account, equity: Known[Decimal] | Unknown, now: date
             actor=ACTOR,
             now=now,
         )
+
+
+def _tell_order_to_trade(account: Account, limits: Limits, now: datetime) -> None:
+    """A warning before MAX_ORDER_TO_TRADE denies."""
+    key, bound = f"order-to-trade:{account.code}", limits[LimitName.ORDER_TO_TRADE_WARNING]
+    orders, traded = read_orders_today(account, now)
+    if bound is None or order_to_trade_ratio(orders, traded) <= bound:
+        journal.resolve_incident(key=key, detail=f"{orders} orders today, {traded} traded", actor=ACTOR, now=now)
+        return
+    journal.open_incident(
+        key=key,
+        title=f"{account}: many orders, few trades",
+        severity=Severity.WARNING,
+        detail=f"{orders} orders were given today, {traded} traded. Above {bound:f} for each that trades this is told; "
+        "above MAX_ORDER_TO_TRADE entries are denied. Look at what the strategies do.",
+        scope=SCOPE,
+        actor=ACTOR,
+        now=now,
+    )
 
 
 def _apply(account: Account, row: LimitBreach | None, reading: Reading, now: datetime) -> None:

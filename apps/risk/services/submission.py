@@ -136,7 +136,12 @@ def write_verdict(order: Order, judged: Judged, *, asked_by: str) -> OrderVerdic
 
 def reasons_as_data(verdict: Verdict) -> list[dict[str, Any]]:
     return [
-        {"code": reason.code.value, "sentence": reason.sentence, "data": dict(reason.data)}
+        {
+            "code": reason.code.value,
+            "sentence": reason.sentence,
+            "data": dict(reason.data),
+            "limit": reason.limit.value if reason.limit else None,
+        }
         for reason in verdict.reasons
     ]
 
