@@ -9,6 +9,7 @@ from apps.console.trading import stop_views
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="desk"), name="home"),
     path("desk/", views.desk, name="desk"),
+    path("connection/", views.connection, name="broker-connection"),
     path("stop/", stop_views.stop_trading, name="stop-trading"),
     path("stop/resume/", stop_views.resume_trading, name="resume-trading"),
     path("health", liveness.health, name="health"),

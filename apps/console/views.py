@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.views.decorators.http import require_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from apps.broker import selectors as broker
+from apps.console.doctor.connection import check_connection
 from apps.console.permissions import ViewerPermission
 from apps.console.roles import VIEW_DESK
+from tradeops.lib import clock
 
 docs = require_safe(
     login_required(
@@ -30,6 +35,17 @@ MACHINES = ("/api/", "/status", "/health", "/ping")
 @permission_required(VIEW_DESK, raise_exception=True)
 def desk(request: HttpRequest) -> HttpResponse:
     return render(request, "console/desk.html")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@permission_required(VIEW_DESK, raise_exception=True)
+def connection(request: HttpRequest) -> HttpResponse:
+    """The session as it stands; sent, the way to the broker is tried step by step."""
+    checks = list(check_connection(settings.BROKER)) if request.method == "POST" else []
+    context = {"session": broker.session(), "checks": checks, "now": clock.now()}
+    return render(request, "console/connection.html", context)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:

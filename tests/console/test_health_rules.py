@@ -13,7 +13,7 @@ import pytest
 from apps.broker.choices import SessionState, TradingMode
 from apps.broker.selectors import SessionView
 from apps.console.health.facts import Facts, JobFacts, ProcessFacts
-from apps.console.health.rules import judge, replaced_processes
+from apps.console.health.rules import is_bot_running, judge, replaced_processes
 from apps.jobs.selectors import WorkerState
 from apps.journal.choices import ProcessKind
 
@@ -118,6 +118,22 @@ def test_gateway_is_judged_by_its_heartbeat_and_by_how_long_its_state_lasts(
 @pytest.mark.parametrize(("workers", "key"), [(0, "worker"), (2, "queue")])
 def test_dead_worker_and_unproven_queue_are_told_apart(workers: int, key: str) -> None:
     assert found(worker=replace(WORKER, is_alive=False, reason="why", workers=workers)) == [(key, "critical")]
+
+
+@pytest.mark.mission(131)
+@pytest.mark.parametrize("gateway_runs", [True, False])
+@pytest.mark.parametrize("worker_lives", [True, False])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bot_that_does_not_run_is_critical_and_only_then(gateway_runs: bool, worker_lives: bool, workers: int) -> None:
+    """The metric `bot_running` and the findings say the same."""
+    facts = replace(
+        WELL,
+        session=replace(SESSION, running=gateway_runs),
+        worker=replace(WORKER, is_alive=worker_lives, workers=workers, reason="why"),
+    )
+    causes = {finding.key for finding in judge(facts) if finding.is_critical}
+    assert causes <= {"gateway", "worker", "queue"}
+    assert bool(causes) is not is_bot_running(facts.session, facts.worker)
 
 
 @pytest.mark.parametrize(

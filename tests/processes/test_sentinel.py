@@ -163,6 +163,7 @@ def taking(*, less_than: float) -> Iterator[None]:
 
 
 @pytest.mark.mission(10)
+@pytest.mark.mission(131)
 def test_killed_worker_and_overdue_job_are_told_of_once_and_their_return_too(watched: Watched) -> None:
     watched.start_sentinel()
     worker = watched.start_worker()
@@ -176,6 +177,18 @@ def test_killed_worker_and_overdue_job_are_told_of_once_and_their_return_too(wat
     watched.wait_for_notice("Resolved: the worker's heartbeat is stale", seconds=15)
     watched.wait_for_notice(overdue.replace("Warning", "Resolved"), seconds=15)
     assert len(watched.webhook.subjects) == len(set(watched.webhook.subjects)) == 4, watched.webhook.subjects
+
+
+@pytest.mark.mission(131)
+def test_gateway_that_falls_silent_is_a_critical_incident_until_it_is_heard_again(watched: Watched) -> None:
+    watched.start_sentinel()
+    silent = "UPDATE broker_gatewaysession SET heartbeat_at = now() - interval '1 minute'"
+    watched.query(silent)
+    watched.wait_for_notice("Critical: the gateway's heartbeat is stale", seconds=30)
+    rows = watched.query("SELECT severity FROM journal_incident WHERE key = 'gateway' AND resolved_at IS NULL")
+    assert rows == [("critical",)]
+    watched.query("UPDATE broker_gatewaysession SET heartbeat_at = now() + interval '1 day'")
+    watched.wait_for_notice("Resolved: the gateway's heartbeat is stale", seconds=30)
 
 
 def test_dead_database_is_told_of_directly_once_and_written_down_afterwards(watched: Watched) -> None:

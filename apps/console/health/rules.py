@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from apps.broker.choices import SessionState
+from apps.broker.selectors import SessionView
 from apps.console.health.facts import WORKER, Facts, JobFacts, ProcessFacts
 from apps.console.health.findings import Finding, critical, info, warning, worst_first
 from apps.jobs.choices import UNSUCCESSFUL, RunState
+from apps.jobs.selectors import WorkerState
 from apps.journal.choices import ProcessKind
 
 # Short losses are the gateway's daily bread; the planned restart is none.
@@ -58,6 +60,11 @@ def judge_disk(facts: Facts) -> Iterator[Finding]:
         yield warning("disk", sentence, "Free some space soon.")
 
 
+def is_bot_running(session: SessionView, worker: WorkerState) -> bool:
+    """The bot is the gateway, which trades, and the worker, which runs what decides. Either missing is critical."""
+    return session.running and worker.is_alive
+
+
 def judge_gateway(facts: Facts) -> Iterator[Finding]:
     if facts.session.is_stale:
         yield critical("gateway", "the gateway's heartbeat is stale", START, patience=RESTART_SECONDS)
@@ -71,10 +78,10 @@ def judge_session(facts: Facts) -> Iterator[Finding]:
     long = lasts > LONGEST_PATIENCE_WITH_BROKER
     since = f"since {session.state_since:%Y-%m-%d %H:%M} UTC"
     if session.state in AWAY:
-        remedy = "See the runbook: Read the session state. The desk shows the reason."
+        remedy = "The page `Broker connection` (/connection/) or `manage.py doctor --connection` finds where it fails."
         yield (critical if long else warning)("broker-session", f"no broker session {since}", remedy)
     elif session.state in IMPAIRED and long:
-        remedy = "See the runbook: Read the session state. Orders wait until it is ready again."
+        remedy = "See the runbook: Read the session state. Entries wait until it is ready again."
         yield warning("broker-session", f"{session.state.label.lower()} {since}", remedy)
     elif session.state in UNREADY and long:
         remedy = "Restart the gateway; if it stays, its log says which answer of the broker is missing."

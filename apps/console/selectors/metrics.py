@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from apps.broker import selectors as broker
 from apps.broker.models import Account
+from apps.console.health.rules import is_bot_running
 from apps.jobs import selectors as jobs
 from apps.reports.exceptions import ReportsError
 from apps.reports.selectors.performance import performance_of
@@ -45,7 +46,7 @@ def read_metrics(*, now: datetime) -> list[Metric]:
 
 def _platform(now: datetime) -> Iterator[Metric]:
     session, worker = broker.session(now=now), jobs.worker_state(now=now)
-    runs = session.running and worker.is_alive
+    runs = is_bot_running(session, worker)
     yield Metric("bot_running", "1 while gateway and worker live", Known(float(runs), now))
     yield Metric("api_connected", "1 while IB itself is reached", Known(float(session.is_connected), now))
     stops = emergency_selectors.stops_in_force()

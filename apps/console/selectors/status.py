@@ -9,6 +9,7 @@ from django.conf import settings
 
 from apps.broker import selectors as broker
 from apps.console.health.findings import sentences_of_critical
+from apps.console.health.rules import is_bot_running
 from apps.console.selectors.health import find_findings
 from apps.console.selectors.session import session_view
 from apps.jobs import selectors as jobs
@@ -28,7 +29,7 @@ def platform_status(*, now: datetime) -> dict[str, Any]:
         "findings": [finding.as_row() for finding in findings],
         "timestamp": now.isoformat(),
         **scheduler_status(now=now),
-        "bot": {"running": gateway.running and worker.is_alive, "last_heartbeat": iso(gateway.heartbeat_at)},
+        "bot": {"running": is_bot_running(gateway, worker), "last_heartbeat": iso(gateway.heartbeat_at)},
         "api": {"connected": gateway.is_connected},
         "session": {"state": session.state, "reason": session.reason, "as_of": iso(session.as_of)},
         "trading_mode": "paper" if settings.BROKER.paper_trading else "live",

@@ -6,9 +6,11 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from rich.text import Text
 
+from apps.console.doctor.connection import check_connection
 from apps.console.doctor.report import run_checks
 from apps.console.doctor.verdicts import Check, Verdict
 from tradeops.lib.terminal import show
@@ -21,11 +23,12 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--connection", action="store_true", help="only the way to the broker, step by step")
         parser.add_argument("--json", action="store_true", help="print the checks as one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
         checks = []
-        for check in run_checks():
+        for check in check_connection(settings.BROKER) if options["connection"] else run_checks():
             checks.append(check)
             if not options["json"]:
                 show(self.stdout, line_of(check))
