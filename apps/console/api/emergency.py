@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopSource, TradingPermission
 from apps.broker.models import EmergencyRun
+from apps.console.access import Credential, Kind
 from apps.console.api.documents import ERRORS, answers
 from apps.console.api.orders import require_person
 from apps.console.api.serializers import ErrorSerializer, S
@@ -26,6 +27,7 @@ from apps.risk.services import emergency
 from apps.risk.services.emergency import HALT, Asked
 from apps.risk.services.emergency_resume import RESUME, resume
 from apps.risk.services.emergency_view import document
+from tradeops.lib import freshness
 
 CAME_BY = "api"
 
@@ -113,6 +115,17 @@ def accepted(success: Any) -> dict[Any, Any]:
     return {202: success, **ERRORS, 409: ErrorSerializer}
 
 
+class FreshSession(BasePermission):
+    """A token is what it is; a browser's session must have had the password lately."""
+
+    message = "Your password was given more than five minutes ago: use the pages, or sign in again."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        credential = request.auth
+        is_session = isinstance(credential, Credential) and credential.kind == Kind.SESSION
+        return not is_session or freshness.is_fresh(request._request)
+
+
 class HaltView(APIView):
     """Block entries and cancel those that work; the receipt tells when the broker shows it."""
 
@@ -138,7 +151,7 @@ class CancelAllView(APIView):
 class CloseAllView(APIView):
     """Halt, cancel all, close every position that the broker shows. Once per account: later presses get its receipt."""
 
-    permission_classes = [MayHalt]
+    permission_classes = [MayHalt, FreshSession]
 
     @extend_schema(request=CloseAllSerializer, responses=accepted(AskedSerializer))
     def post(self, request: Request) -> Response:
@@ -149,7 +162,7 @@ class ResumeView(APIView):
     """Resume after a stop, or confirm somebody else's press. `waits_for` says what is missing; empty: resumed. A person
     does that, signed in: a token is no second person."""
 
-    permission_classes = [MayResume]
+    permission_classes = [MayResume, FreshSession]
 
     @extend_schema(request=ResumeSerializer, responses={**answers(ResumedSerializer), 409: ErrorSerializer})
     def post(self, request: Request) -> Response:

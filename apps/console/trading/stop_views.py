@@ -27,6 +27,7 @@ from apps.risk import emergency_selectors
 from apps.risk.services import emergency
 from apps.risk.services.emergency import Asked
 from apps.risk.services.emergency_resume import resume
+from tradeops.lib import freshness
 from tradeops.lib.errors import TradeOpsError
 
 CAME_BY = "page"
@@ -45,6 +46,8 @@ def stop_trading(request: HttpRequest) -> HttpResponse:
     form = StopForm(request.POST)
     if not form.is_valid():
         return show(request, form, status=400)
+    if form.cleaned_data["action"] == CLOSE_ALL and (page := freshness.ask(request, "close every position")):
+        return page
     try:
         asked = pull(form, person(request))
     except TradeOpsError as error:
@@ -86,6 +89,8 @@ def resume_trading(request: HttpRequest) -> HttpResponse:
         for problems in form.errors.values():
             messages.error(request, " ".join(str(problem) for problem in problems))
         return redirect("stop-trading")
+    if page := freshness.ask(request, "resume trading"):
+        return page
     wanted = form.cleaned_data
     try:
         resumed = resume(

@@ -19,7 +19,8 @@ from apps.risk.forms import LimitForm, RestrictionForm
 from apps.risk.models import LimitRevision, Restriction
 from apps.risk.selectors import EffectiveLimit
 from apps.risk.services import restrictions
-from apps.risk.services.limits import APPROVE, CHANGE
+from apps.risk.services.limits import APPROVE, CHANGE, would_loosen
+from tradeops.lib import freshness
 from tradeops.lib.admin import ModelAdmin
 
 
@@ -73,6 +74,24 @@ class LimitRevisionAdmin(ByService):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fields(request, obj) if obj else LimitForm.Meta.fields
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if request.method == "POST" and self._loosens(request) and (page := freshness.ask(request, "loosen a limit")):
+            return page
+        return super().add_view(request, form_url, extra_context)
+
+    def _loosens(self, request: HttpRequest) -> bool:
+        """What the form would refuse loosens nothing."""
+        if not self.has_add_permission(request):
+            return False
+        form = self.get_form(request)(request.POST)
+        if not form.is_valid():
+            return False
+        fields = {name: form.cleaned_data[name] for name in ("value", "target", "expires_at")}
+        name, scope = LimitName(form.cleaned_data["name"]), Scope(form.cleaned_data["scope"])
+        return would_loosen(name=name, scope=scope, **fields)
+
     def save_model(self, request: HttpRequest, obj: LimitRevision, form: Any, change: bool) -> None:
         data = form.cleaned_data
         revision = services.change_limit(**{**data, "name": LimitName(data["name"])}, user=person(request))
@@ -103,10 +122,13 @@ class LimitRevisionAdmin(ByService):
         return waits_for(revision) if revision.state == RevisionState.PENDING else revision.get_state_display()
 
     @admin.action(description="Approve loosening", permissions=["approve"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[LimitRevision]) -> None:
+    def approve(self, request: HttpRequest, queryset: QuerySet[LimitRevision]) -> HttpResponse | None:
+        if page := freshness.ask(request, "approve a loosening"):
+            return page
         self.each(
             request, queryset, lambda row, user: services.approve_limit(revision_id=row.pk, user=user), "now in force"
         )
+        return None
 
     @admin.action(description="Refuse loosening", permissions=["approve"])
     def refuse(self, request: HttpRequest, queryset: QuerySet[LimitRevision]) -> None:
@@ -132,7 +154,9 @@ class RestrictionAdmin(ByService):
         obj.pk, obj.symbol = row.pk, row.symbol
 
     @admin.action(description="Lift restriction", permissions=["approve"])
-    def lift(self, request: HttpRequest, queryset: QuerySet[Restriction]) -> None:
+    def lift(self, request: HttpRequest, queryset: QuerySet[Restriction]) -> HttpResponse | None:
+        if page := freshness.ask(request, "lift a restriction"):
+            return page
         self.each(
             request,
             queryset,
@@ -141,6 +165,7 @@ class RestrictionAdmin(ByService):
             ),
             "lifted",
         )
+        return None
 
 
 def person(request: HttpRequest) -> User:

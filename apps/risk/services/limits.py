@@ -55,10 +55,7 @@ def change_limit(
     _lock(name)
     now_holds = selectors.limit_in_force(name, scope, target)
     before = now_holds.value if now_holds else _inherited(kind, scope)
-    loosens = any(
-        known is not None and value != known and not kind.is_tighter(value, known)
-        for known in [before, *_held_afterwards(kind, scope, now_holds, expires_at)]
-    )
+    loosens = would_loosen(name=name, value=value, scope=scope, target=target, expires_at=expires_at)
     if loosens and user is None:
         raise LimitError(f"{name}: only a person may loosen a limit.")
     LimitRevision.objects.filter(name=name, scope=scope, target=target, state=RevisionState.PENDING).update(
@@ -76,6 +73,18 @@ def change_limit(
         return revision
     revision.save()
     return _put_in_force(revision, user, who)
+
+
+def would_loosen(
+    *, name: LimitName, value: Decimal, scope: Scope, target: str = "", expires_at: datetime | None = None
+) -> bool:
+    """Is it looser than what holds now, or than what would hold again while it lasts?"""
+    kind, now_holds = CATALOGUE[name], selectors.limit_in_force(name, scope, target)
+    before = now_holds.value if now_holds else _inherited(kind, scope)
+    return any(
+        known is not None and value != known and not kind.is_tighter(value, known)
+        for known in [before, *_held_afterwards(kind, scope, now_holds, expires_at)]
+    )
 
 
 @transaction.atomic
