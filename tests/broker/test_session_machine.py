@@ -7,8 +7,9 @@ from itertools import product
 
 import pytest
 
-from apps.broker.choices import SessionState
+from apps.broker.choices import OrderPurpose, SessionState
 from apps.broker.domain.codes import TABLE, Meaning, Severity, farm_of, rule_for
+from apps.broker.domain.orders import sendable
 from apps.broker.domain.restart_window import Region, RestartCalendar, RestartWindow
 from apps.broker.domain.session import (
     BrokerMessage,
@@ -84,6 +85,11 @@ def test_1100_is_broker_lost_although_the_link_is_up() -> None:
 def test_broker_back_needs_a_new_picture(code: int) -> None:
     assert state(*LOGIN, message(1100), message(code)) is SessionState.RECONCILING
     assert state(*LOGIN, message(1100), message(code), SyncEnded()) is SessionState.READY
+
+
+def test_entries_leave_only_while_all_is_well() -> None:
+    assert {state for state in SessionState if OrderPurpose.ENTRY in sendable(state)} == {SessionState.READY}
+    assert {state for state in SessionState if sendable(state)} == {SessionState.READY, SessionState.DATA_DEGRADED}
 
 
 @pytest.mark.parametrize(("broken", "mended"), [(2103, 2104), (2105, 2106), (2157, 2158)])

@@ -25,6 +25,7 @@ from apps.broker.choices import (
     OrderState,
     OrderType,
     Scope,
+    SessionState,
     Side,
     TradingPermission,
 )
@@ -142,6 +143,25 @@ def race(*works: Any) -> list[Any]:
         assert not thread.is_alive()
     assert len(results) == len(works)
     return results
+
+
+@committed
+@pytest.mark.mission(183)
+def test_close_all_needs_no_market_data(simulator: SimulatorProcess) -> None:
+    simulator.control("trade SPY BUY 100")
+    with running(simulator) as gateway:
+        wait_until_tables_agree(simulator)
+        simulator.control("farm 2103")
+        gateway.wait_state(SessionState.DATA_DEGRADED)
+        asked = press()
+        assert not [note for note in asked.notes if "wait" in note]
+        run = closed(asked)
+        assert (run.state, run.problem) == (EmergencyState.DONE, "")
+        at_market = Order.objects.filter(purpose=OrderPurpose.FLATTEN, order_type=OrderType.MARKET)
+        assert at_market and all(
+            order.events.filter(message__contains="at the market: it needs no quote").exists() for order in at_market
+        )
+    assert true_positions(simulator) == {}
 
 
 @committed

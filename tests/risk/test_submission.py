@@ -15,7 +15,16 @@ from django.db import DatabaseError, connections, transaction
 from pytest_django import Settings
 
 from apps.broker import services as broker
-from apps.broker.choices import OrderPurpose, OrderState, OrderType, Scope, Side, StopSource, TradingPermission
+from apps.broker.choices import (
+    OrderPurpose,
+    OrderState,
+    OrderType,
+    Scope,
+    SessionState,
+    Side,
+    StopSource,
+    TradingPermission,
+)
 from apps.broker.exceptions import IdempotencyConflict
 from apps.broker.models import Account, AccountValue, BrokerOrder, Execution, GatewaySession, Order, Position
 from apps.risk import services as risk
@@ -96,6 +105,20 @@ def test_without_a_gateway_nothing_goes() -> None:
     GatewaySession.objects.update(heartbeat_at=clock.now() - timedelta(minutes=1))
     order = submit()
     assert order.state == OrderState.DENIED and codes(order) >= {"DATA_UNKNOWN", "SESSION_NOT_READY"}
+
+
+def test_without_market_data_only_what_flattens_or_protects_goes() -> None:
+    GatewaySession.objects.update(state=SessionState.DATA_DEGRADED, reason="IB reports broken data farms: usfarm.")
+    hold("30")
+    closing = {"side": Side.SELL, "strategy": "momentum", "order_type": OrderType.MARKET, "limit_price": None}
+    with market(None):
+        assert "SESSION_NOT_READY" in codes(submit())
+        assert codes(submit(purpose=OrderPurpose.EXIT, **closing)) == {"SESSION_NOT_READY"}
+        flat = submit(purpose=OrderPurpose.FLATTEN, **closing)
+        stop = closing | {"order_type": OrderType.STOP, "stop_price": D(90)}
+        protective = submit(purpose=OrderPurpose.PROTECTIVE, **stop)
+    assert (flat.state, protective.state) == (OrderState.APPROVED, OrderState.APPROVED)
+    assert "no live quote. A market order needs none." in flat.state_reason
 
 
 def test_stale_account_figures_are_asked_for_and_then_judged(quotes: Asked) -> None:

@@ -246,6 +246,17 @@ def test_closing_order_is_collared_by_a_fresh_quote_only() -> None:
     assert codes(order, {"holdings": held("10"), "quote": quote(age=6)}) == set()
 
 
+def test_verdict_on_a_closing_order_says_when_no_price_was_checked() -> None:
+    at_market = {**EXIT, "order_type": OrderType.MARKET, "limit_price": None}
+    seen = facts(holdings=held("10"), quote=LOST)
+    verdict = judge(intent(**at_market), seen, defaults())
+    assert verdict.is_approved and verdict.note.endswith("A market order needs none.")
+    assert verdict.sentence == f"Within all limits. {verdict.note}"
+    assert judge(intent(**EXIT), seen, defaults()).note == "Its price was not checked, for there is no live quote."
+    assert judge(intent(**at_market), facts(holdings=held("10")), defaults()).note == ""
+    assert judge(intent(), facts(quote=LOST), defaults()).note == ""
+
+
 def test_members_of_one_group_close_the_same_position() -> None:
     other = working(Side.SELL, purpose=OrderPurpose.PROTECTIVE, oca_group="bracket", price=D(90))
     order = {**EXIT, "purpose": OrderPurpose.PROTECTIVE}

@@ -1,10 +1,10 @@
-"""The life of an order in the ledger: which state may follow which, and what a trading state lets through."""
+"""The life of an order in the ledger: which state may follow which, what a trading state or session lets through."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from apps.broker.choices import OrderPurpose, OrderState, TradingPermission
+from apps.broker.choices import OrderPurpose, OrderState, SessionState, TradingPermission
 
 S = OrderState
 
@@ -47,6 +47,12 @@ ADMITTED: dict[TradingPermission, frozenset[OrderPurpose]] = {
     TradingPermission.KILLED: frozenset(),
 }
 
+# Without market data nothing is entered, but positions are closed and protected: a market order needs no quote.
+SENDABLE: dict[SessionState, frozenset[OrderPurpose]] = {
+    SessionState.READY: frozenset(OrderPurpose),
+    SessionState.DATA_DEGRADED: frozenset({P.PROTECTIVE, P.FLATTEN}),
+}
+
 
 def may_follow(before: OrderState, after: OrderState) -> bool:
     return after in TRANSITIONS[before]
@@ -58,3 +64,8 @@ def most_restrictive(permissions: Iterable[TradingPermission]) -> TradingPermiss
 
 def admits(permission: TradingPermission, purpose: OrderPurpose) -> bool:
     return purpose in ADMITTED[permission]
+
+
+def sendable(state: SessionState) -> frozenset[OrderPurpose]:
+    """What may leave while the session is so: nothing, unless the trading link is alive and the mirror complete."""
+    return SENDABLE.get(state, frozenset())

@@ -109,7 +109,7 @@ def apply(facts: Facts, event: SessionEvent) -> Facts:
 
 
 def decide(facts: Facts, *, now: datetime, calendar: RestartCalendar) -> Verdict:
-    """The gravest applicable state; only READY may send orders."""
+    """The gravest applicable state."""
     if facts.stopped:
         return Verdict(SessionState.DISCONNECTED, facts.stopped)
     if facts.refusal:

@@ -27,6 +27,8 @@ LOGIN_SECONDS = 10.0
 # A connection that ends sooner was none: the pauses go on growing, though not for long where a login succeeds.
 STABLE_SECONDS, LONGEST_AFTER_LOGIN = 5.0, 2.0
 BEAT_SECONDS, BEAT_TIMEOUT, RETRY_SECONDS, FAILURES_ALLOWED = 5.0, 3.0, 1.0, 2
+# An order may leave so long after the last answer without another question.
+HEARD_SECONDS = 1.0
 # These errors are verdicts on a request, but the library takes them for warnings and would wait for ever.
 UNFINISHED_REQUESTS = frozenset({321, 434, 492})
 
@@ -67,6 +69,7 @@ class Link:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._lost: asyncio.Event = asyncio.Event()
         self._close_reason = ""
+        self._heard_at = 0.0
         self._hurried = asyncio.Event()
 
     # life
@@ -170,7 +173,7 @@ class Link:
         while True:
             await asyncio.sleep(RETRY_SECONDS if failures else BEAT_SECONDS)
             try:
-                await self.ask(Priority.ORDER, "currentTime", lambda ib: ib.reqCurrentTimeAsync(), timeout=BEAT_TIMEOUT)
+                await self._ask_time()
                 failures = 0
             except TurnDroppedError:
                 # A kill emptied the queue: that says nothing of the other side.
@@ -179,6 +182,25 @@ class Link:
                 failures += 1
                 if failures >= FAILURES_ALLOWED:
                     return f"TWS or IB Gateway at {self.host}:{self.port} does not answer any more ({error})."
+
+    async def _ask_time(self) -> None:
+        await self.ask(Priority.ORDER, "currentTime", lambda ib: ib.reqCurrentTimeAsync(), timeout=BEAT_TIMEOUT)
+        self._heard_at = asyncio.get_running_loop().time()
+
+    async def answers(self) -> bool:
+        """Is the other side there? What is sent into a half-open connection may be executed much later.
+
+        Raises TurnDroppedError.
+        """
+        if asyncio.get_running_loop().time() - self._heard_at < HEARD_SECONDS:
+            return True
+        try:
+            await self._ask_time()
+        except TurnDroppedError:
+            raise
+        except BrokerError:
+            return False
+        return True
 
     def _abandon(self, ib: IB) -> None:
         if self.ib is ib:

@@ -11,8 +11,9 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from apps.broker.choices import SessionState
+from apps.broker.choices import OrderPurpose, SessionState
 from apps.broker.domain.codes import Meaning, Severity, rule_for
+from apps.broker.domain.orders import sendable
 from apps.broker.domain.restart_window import RestartCalendar
 from apps.broker.domain.session import BrokerMessage, Facts, SessionEvent, Verdict, apply, decide
 from apps.broker.gateway.session_rows import Notice, Transition, write_session
@@ -61,8 +62,9 @@ class SessionKeeper:
         self._wake.set()
 
     @property
-    def is_ready(self) -> bool:
-        return self.verdict.state is SessionState.READY
+    def sendable(self) -> frozenset[OrderPurpose]:
+        """What for orders may leave now."""
+        return sendable(self.verdict.state)
 
     def tell(self, event: SessionEvent) -> None:
         self.facts = apply(self.facts, event)

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import QuerySet
 
-from apps.broker.choices import SessionState, TradingMode
+from apps.broker.choices import OrderPurpose, SessionState, TradingMode
 from apps.broker.domain.mode import chosen_account
+from apps.broker.domain.orders import sendable
 from apps.broker.models import Account, BrokerOrder, EquityPoint, Execution, GatewaySession, LiveUnlock, Position
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
@@ -48,9 +49,9 @@ class SessionView:
     def is_stale(self) -> bool:
         return not self.running
 
-    @property
-    def is_ready(self) -> bool:
-        return self.state is SessionState.READY
+    def admits(self, purpose: OrderPurpose) -> bool:
+        """May such an order be sent now?"""
+        return purpose in sendable(self.state)
 
     @property
     def is_following(self) -> bool:

@@ -142,9 +142,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Every reason against the order, not only the first; none: it may be sent."""
+    """Every reason against the order, not only the first; none: it may be sent. `note` says what was not checked."""
 
     reasons: tuple[Reason, ...]
+    note: str = ""
 
     @property
     def is_approved(self) -> bool:
@@ -156,4 +157,5 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        return " ".join(reason.sentence for reason in self.reasons) or "Within all limits."
+        told = " ".join(reason.sentence for reason in self.reasons) or "Within all limits."
+        return f"{told} {self.note}".strip()

@@ -99,6 +99,14 @@ def collar_of_closing(intent: Intent, facts: Facts, limits: Limits) -> Iterator[
         yield from collar(intent, facts, limits)
 
 
+def unchecked(intent: Intent, facts: Facts, limits: Limits) -> str:
+    """What is said of a closing order whose price nobody could look at; empty where it was looked at."""
+    if not any(quote(intent, facts, limits)):
+        return ""
+    needless = " A market order needs none." if intent.order_type in AT_MARKET else ""
+    return f"Its price was not checked, for there is no live quote.{needless}"
+
+
 def tick(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     if not intent.min_tick:
         return

@@ -22,7 +22,8 @@ Check = Callable[[Intent, Facts, Limits], Iterator[Reason]]
 
 def judge(intent: Intent, facts: Facts, limits: Limits) -> Verdict:
     checks = CLOSING_CHECKS if intent.is_closing else ENTRY_CHECKS
-    return Verdict(tuple(reason for check in checks for reason in check(intent, facts, limits)))
+    reasons = tuple(reason for check in checks for reason in check(intent, facts, limits))
+    return Verdict(reasons, prices.unchecked(intent, facts, limits) if intent.is_closing else "")
 
 
 def trading_state(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:

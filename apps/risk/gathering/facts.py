@@ -63,7 +63,7 @@ def gather(
         permission=TradingPermission(found.permission),
         stop_reasons=found.reasons,
         clock_skew=clock_skew(),
-        session_problem="" if session.is_ready else f"{session.state.label}. {session.reason}".strip(),
+        session_problem="" if session.admits(terms.purpose) else f"{session.state.label}. {session.reason}".strip(),
         restart_is_near=settings.BROKER.restarts.contains(now),
         mode_problem=mode_problem(account),
         restriction=restriction(instrument),

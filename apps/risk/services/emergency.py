@@ -188,8 +188,8 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
     view = broker_selectors.session()
     if not view.running:
         notes.append("The gateway does not run: nothing is cancelled yet. Start it, and cancel in TWS meanwhile.")
-    elif press.kind is EmergencyKind.CLOSE_ALL and not view.is_ready:
-        notes.append(f"The session is {view.state.label.lower()}: {view.reason} Closing orders wait until it is ready.")
+    elif press.kind is EmergencyKind.CLOSE_ALL and not view.admits(OrderPurpose.FLATTEN):
+        notes.append(f"The session is {view.state.label.lower()}: {view.reason} Closing orders wait until it is not.")
     return Asked(run.pk, run, tuple(notes))
 
 

@@ -21,6 +21,7 @@ from apps.broker import services as broker
 from apps.broker.choices import (
     EmergencyState,
     OrderPurpose,
+    OrderType,
     Priority,
     RequestKind,
     Scope,
@@ -207,7 +208,7 @@ class Closer:
 
     def _escalate(self, problem: str, shown: Shown | None = None) -> bool:
         view = broker_selectors.session()
-        if not view.is_ready:
+        if not view.admits(OrderPurpose.FLATTEN):
             problem += f" (the session is {view.state.label.lower()}: {view.reason})"
         receipts.give_up_orders(self._run, "the close-all was given up")
         receipts.end(self._run, EmergencyState.ESCALATED, problem=problem, picture=shown.picture() if shown else None)
@@ -290,7 +291,8 @@ def _give(
     key = f"{closing_key(run.pk)}{number}:{planned.con_id}"
     expires_at = clock.now() + timedelta(seconds=ORDER_SECONDS)
     order = broker.propose_order(terms=terms, idempotency_key=key, requested_by=run.actor, expires_at=expires_at)
-    broker.approve_order(order_id=order.pk, actor=run.actor, reason=f"close all, round {number}")
+    at_market = ", at the market: it needs no quote" if price.order_type is OrderType.MARKET else ""
+    broker.approve_order(order_id=order.pk, actor=run.actor, reason=f"close all, round {number}{at_market}")
 
 
 def _cancel(order: Order, actor: str) -> None:

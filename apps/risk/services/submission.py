@@ -120,7 +120,7 @@ def judge_terms(
     lately = timedelta(seconds=float(limits[LimitName.DUPLICATE_SECONDS].value or 0))
     facts = gathering.gather(terms, answers, now=now, besides=besides, lately=lately)
     verdict = judge(gathering.intent_of(terms, parent=parent, oca_group=oca_group), facts, selectors.values_of(limits))
-    return Judged(Verdict((*verdict.reasons, *more)), facts, limits)
+    return Judged(replace(verdict, reasons=(*verdict.reasons, *more)), facts, limits)
 
 
 def write_verdict(order: Order, judged: Judged, *, asked_by: str) -> OrderVerdict:

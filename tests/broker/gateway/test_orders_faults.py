@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from apps.broker import services as broker
-from apps.broker.choices import OrderState, OrderType
+from apps.broker.choices import OrderPurpose, OrderState, OrderType, SessionState, Side
+from apps.broker.gateway.link import HEARD_SECONDS
 from apps.broker.models import Order, OrderNumbering
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.journal.models import Event
-from tests.broker.gateway.ordering import at_broker, cancels, give, placements, state, wait_state
-from tests.broker.gateway.running import running, wait_until_tables_agree
+from tests.broker.gateway.ordering import approve, at_broker, cancels, give, placements, propose, state, wait_state
+from tests.broker.gateway.running import (
+    RunningGateway,
+    running,
+    shown_positions,
+    true_orders,
+    true_positions,
+    wait_until_tables_agree,
+)
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,7 +61,7 @@ def test_order_of_the_silent_minutes_of_1100_is_found_afterwards(simulator: Simu
         wait_for(lambda: len(placements(simulator, late)) == 1)
         simulator.control("1100")
         simulator.control("delay 0")
-        wait_for(lambda: not gateway.gateway.keeper.is_ready)
+        wait_for(lambda: not gateway.gateway.keeper.sendable)
         held = give(simulator, "QQQ")
         wait_for(lambda: state(late) in {OrderState.WORKING, OrderState.UNRESOLVED}, seconds=10)
         assert state(held) == OrderState.APPROVED and placements(simulator, held) == []
@@ -66,7 +75,7 @@ def test_numbers_never_come_again_after_a_restart_that_rolls_them_back(simulator
     with running(simulator) as gateway:
         first = wait_state(give(simulator, order_type=OrderType.MARKET), OrderState.FILLED)
         simulator.control("restart 0.3")
-        wait_for(lambda: not gateway.gateway.keeper.is_ready)
+        wait_for(lambda: not gateway.gateway.keeper.sendable)
         gateway.wait_ready()
         second = wait_state(give(simulator), OrderState.WORKING)
         assert second.epoch is not None and first.epoch is not None and second.epoch > first.epoch
@@ -146,4 +155,68 @@ def test_cancel_is_sent_again_until_the_broker_shows_it_and_while_not_ready(simu
         broker.request_cancel(order_id=other.pk, actor="person")
         wait_state(other, OrderState.CANCELLED)
         assert state(held) == OrderState.APPROVED
+        simulator.control("farm 2104")
+        wait_state(held, OrderState.WORKING)
     assert [row["status"] for one in (order, other) for row in at_broker(simulator, one)] == ["Cancelled"] * 2
+
+
+@pytest.mark.parametrize("fault", ["farm 2103", "farm 2105"])
+def test_without_market_data_positions_are_closed_and_protected_and_nothing_is_entered(
+    simulator: SimulatorProcess, fault: str
+) -> None:
+    simulator.control("trade SPY BUY 20")
+    closing: dict[str, Any] = {"side": Side.SELL, "quantity": Decimal(10), "limit_price": None}
+    with running(simulator) as gateway:
+        wait_for(lambda: shown_positions() == true_positions(simulator))
+        simulator.control(fault)
+        gateway.wait_state(SessionState.DATA_DEGRADED)
+        entries = [give(simulator) for _ in range(40)]
+        family = propose(simulator)
+        child = propose(
+            simulator, parent=family, order_type=OrderType.STOP, stop_price=Decimal(1),
+            purpose=OrderPurpose.PROTECTIVE, **closing,
+        )  # fmt: skip
+        approve(child, family)
+        stop = give(
+            simulator, order_type=OrderType.STOP, stop_price=Decimal(1), purpose=OrderPurpose.PROTECTIVE, **closing
+        )
+        wait_state(stop, OrderState.WORKING, seconds=30)
+        flat = give(simulator, order_type=OrderType.MARKET, purpose=OrderPurpose.FLATTEN, **closing)
+        wait_state(flat, OrderState.FILLED, seconds=30)
+        assert {state(order) for order in (*entries, family, child)} == {OrderState.APPROVED}
+        assert not any(at_broker(simulator, order) for order in (*entries, family, child))
+
+
+def test_nothing_is_sent_into_a_link_that_does_not_answer(simulator: SimulatorProcess) -> None:
+    """A half-open connection looks connected, and what lies in it may be executed when it thaws."""
+    with running(simulator) as gateway:
+        wait_state(give(simulator), OrderState.WORKING)
+        wait_for(lambda: not is_heard(gateway))
+        simulator.control("blackhole on")
+        order = give(simulator, "QQQ")
+        wait_for(lambda: order.events.filter(message__contains="not sent").exists(), seconds=30)
+        gateway.wait_state(SessionState.DISCONNECTED, seconds=60)
+        assert Order.objects.get(pk=order.pk).times_sent == 0
+        simulator.control("blackhole off")
+        wait_state(order, OrderState.WORKING, seconds=60)
+    assert len(placements(simulator, order)) == len(at_broker(simulator, order)) == 1
+
+
+def is_heard(gateway: RunningGateway) -> bool:
+    link = gateway.gateway.trading
+    return gateway.do(lambda: gateway.loop.time() - link._heard_at < HEARD_SECONDS)
+
+
+def test_change_that_meets_an_outage_never_makes_a_second_order(simulator: SimulatorProcess) -> None:
+    with running(simulator) as gateway:
+        order = wait_state(give(simulator), OrderState.WORKING)
+        simulator.control("restart 3 keep-ids")
+        broker.request_modification(order_id=order.pk, changes={"limit_price": Decimal(2)}, actor="person")
+        gateway.wait_state(SessionState.DISCONNECTED, seconds=30)
+        gateway.wait_ready(seconds=60)
+        wait_for(lambda: Order.objects.get(pk=order.pk).wanted_changes == {}, seconds=60)
+        wait_until_tables_agree(simulator, seconds=60)
+        (at_the_broker,) = at_broker(simulator, order)
+        known = Order.objects.get(pk=order.pk)
+        assert known.state == OrderState.WORKING and known.limit_price == Decimal(at_the_broker["limit_price"])
+    assert len(true_orders(simulator)) == 1

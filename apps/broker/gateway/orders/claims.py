@@ -41,21 +41,25 @@ class Claimed:
 
 
 @transaction.atomic
-def claim(identity: Identity, objection: Callable[[Subject], str]) -> list[list[Claimed]]:
+def claim(
+    identity: Identity,
+    objection: Callable[[Subject], str],
+    purposes: Collection[OrderPurpose] = frozenset(OrderPurpose),
+) -> list[list[Claimed]]:
     """Families of orders that are now `submitting`; the members of each must leave together.
 
-    `objection` says why memory forbids an order: a halt may be known there before the tables know it. Raises
-    FencedError when nothing may be claimed at all.
+    `objection` says why memory forbids an order: a halt may be known there before the tables know it. Families with an
+    order that is not for one of the `purposes` wait. Raises FencedError when nothing may be claimed at all.
     """
     gate.lock_shared()
     fence.require(identity)
     taken: list[list[Claimed]] = []
     seen: set[UUID] = set()
-    for root in _candidates():
+    for root in _candidates(purposes):
         if sum(map(len, taken)) >= AT_ONCE:
             break
         family = None if root.pk in seen else families.gather(root)
-        if family is None:
+        if family is None or not {order.purpose for order in family.members} <= set(purposes):
             continue
         seen |= {order.pk for order in family.members}
         if _admitted(family, identity, objection):
@@ -63,7 +67,7 @@ def claim(identity: Identity, objection: Callable[[Subject], str]) -> list[list[
     return taken
 
 
-def _candidates() -> list[Order]:
+def _candidates(purposes: Collection[OrderPurpose]) -> list[Order]:
     """Oldest first: what is not waiting for its parent, nor for the approval of a child."""
     now = clock.now()
     unready_child = Order.objects.filter(parent=OuterRef("pk"), state__in=[S.PROPOSED, S.SUBMITTING, S.UNRESOLVED])
@@ -71,6 +75,7 @@ def _candidates() -> list[Order]:
         Order.objects.select_for_update(of=("self",), skip_locked=True)
         .select_related("account", "instrument", "parent")
         .filter(Q(expires_at=None) | Q(expires_at__gt=now), state=S.APPROVED, cancel_requested_at=None)
+        .filter(purpose__in=purposes)
         .exclude(parent__state__in=[S.PROPOSED, S.APPROVED, S.SUBMITTING, S.UNRESOLVED])
         .exclude(Exists(unready_child))
         .order_by("created_at", "pk")

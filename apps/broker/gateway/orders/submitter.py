@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import DatabaseError
 from ib_async import IB
 
-from apps.broker.choices import Priority
+from apps.broker.choices import OrderPurpose, Priority
 from apps.broker.exceptions import FencedError, TurnDroppedError
 from apps.broker.gateway import library
 from apps.broker.gateway.link import Link
@@ -34,6 +34,7 @@ POLL_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 LAST_SECONDS = 0.8
 NOT_ANSWERED = f"no answer from the broker within {ANSWER_SECONDS:g} s"
+NOT_READY = "the broker did not answer, or the session was not ready any more"
 LINK_LOST = "the link was lost before the broker answered"
 
 
@@ -87,10 +88,11 @@ class Submitter:
         self._stops.take(await crossing.in_database(stops.read), version)
         await crossing.in_database(expire_orders, now=clock.now())
         identity = self._identity()
-        if identity is None or not self.may_send(self._link.ib, self._link.connections):
+        purposes = self._keeper.sendable
+        if identity is None or not self.may_send(self._link.ib, self._link.connections, purposes):
             return
         await self._raise_floor(identity)
-        families = await self._claim(identity)
+        families = await self._claim(identity, purposes)
         if families:
             self.wake()
 
@@ -110,10 +112,11 @@ class Submitter:
             await crossing.in_database(numbers.raise_floor, identity.client_id, library.next_order_id(ib))
             self._numbered = connection
 
-    async def _claim(self, identity: Identity) -> list[list[Claimed]]:
+    async def _claim(self, identity: Identity, purposes: frozenset[OrderPurpose]) -> list[list[Claimed]]:
         """Claim and send. The claim runs on in its thread when this task is cancelled: what it took goes back then."""
         ib, connection = self._link.ib, self._link.connections
-        claiming = asyncio.ensure_future(crossing.in_database(claims.claim, identity, self._stops.objection))
+        work = crossing.in_database(claims.claim, identity, self._stops.objection, purposes)
+        claiming = asyncio.ensure_future(work)
         try:
             families = await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -140,27 +143,35 @@ class Submitter:
 
     async def _send(self, family: Sequence[Claimed], ib: IB | None, connection: int) -> None:
         ids = [item.subject.id for item in family if item.subject.id is not None]
-        dropped = False
         try:
+            may_go = await self._link.answers()
             for _ in family:
                 await self._pacer.turn(Priority.ORDER)
         except TurnDroppedError:
-            dropped = True
+            may_go = False
         # From here to the last message nothing else runs: no halt can come between, and no lost link.
         stopped = "; ".join(filter(None, (self._stops.objection(item.subject) for item in family)))
         if stopped:
             await self._withdraw(ids, partial(claims.deny, reason=stopped))
-        elif dropped or ib is None or not self.may_send(ib, connection) or self._is_stored_against(family):
-            await self._withdraw(ids, partial(claims.put_back, reason="the session was not ready any more"))
+        elif ib is None or not may_go or not self._may_go(family, ib, connection):
+            await self._withdraw(ids, partial(claims.put_back, reason=NOT_READY))
         else:
             self._place(family, ib)
 
     def _is_stored_against(self, family: Sequence[Claimed]) -> bool:
         return any(self._stops.is_stored_against(item.subject) for item in family)
 
-    def may_send(self, ib: IB | None, connection: int) -> bool:
+    def _may_go(self, family: Sequence[Claimed], ib: IB, connection: int) -> bool:
+        purposes = frozenset(item.subject.purpose for item in family)
+        return self.may_send(ib, connection, purposes) and not self._is_stored_against(family)
+
+    def may_send(
+        self, ib: IB | None, connection: int, purposes: frozenset[OrderPurpose] = frozenset(OrderPurpose)
+    ) -> bool:
+        """Orders of all these purposes, over that connection, now."""
         same = ib is not None and ib is self._link.ib and connection == self._link.connections and ib.isConnected()
-        return same and self._keeper.is_ready and not self._stops.in_doubt and not self._blackout()
+        admitted = bool(purposes) and purposes <= self._keeper.sendable
+        return same and admitted and not self._stops.in_doubt and not self._blackout()
 
     def _place(self, family: Sequence[Claimed], ib: IB) -> None:
         for item in family:
