@@ -2,7 +2,7 @@ from django.db import models
 
 
 class SessionState(models.TextChoices):
-    """The gateway's one answer to: may orders be sent? Only READY sends."""
+    """The gateway's one answer to: what may be sent? See `domain.orders.sendable`."""
 
     STARTING = "starting", "Starting"
     RECONCILING = "reconciling", "Reconciling"
@@ -137,6 +137,7 @@ class StopSource(models.TextChoices):
     BREAKER = "breaker", "A circuit breaker"
     RECONCILIATION = "reconciliation", "Reconciliation"
     RESTORE = "restore", "A restored backup"
+    BROKER = "broker", "A warning of the broker"
 
 
 class StopEnding(models.TextChoices):
@@ -158,6 +159,7 @@ class EmergencyState(models.TextChoices):
     CLOSING = "closing", "Closing positions"
     VERIFYING = "verifying", "Verifying at the broker"
     DONE = "done", "Done and verified at the broker"
+    OTHERS = "others", "Done for ours, but orders of others still work"
     ESCALATED = "escalated", "Not verified: a person must look"
     FAILED = "failed", "Failed"
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.models.ledger import Order
 
-ENDED = [EmergencyState.DONE, EmergencyState.ESCALATED, EmergencyState.FAILED]
+ENDED = [EmergencyState.DONE, EmergencyState.OTHERS, EmergencyState.ESCALATED, EmergencyState.FAILED]
 
 
 class TradingState(models.Model):
@@ -83,7 +83,7 @@ class EmergencyRun(models.Model):
     permission = models.CharField(max_length=8, choices=TradingPermission, blank=True, help_text="What a halt sets.")
     reason = models.CharField(max_length=500)
     actor = models.CharField(max_length=150)
-    came_by = models.CharField(max_length=16, help_text="page, admin, api, command, file, limit")
+    came_by = models.CharField(max_length=16, help_text="page, admin, api, command, file, limit, broker")
     state = models.CharField(max_length=10, choices=EmergencyState, default=EmergencyState.REQUESTED)
     found = models.JSONField(default=dict, blank=True)
     results = models.JSONField(default=list, blank=True)

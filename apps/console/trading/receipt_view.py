@@ -11,7 +11,12 @@ from apps.broker.choices import EmergencyKind, EmergencyState, TradingPermission
 from apps.broker.models import EmergencyRun, Order
 from apps.broker.models.stops import ENDED
 
-TONES = {EmergencyState.DONE: "good", EmergencyState.ESCALATED: "bad", EmergencyState.FAILED: "bad"}
+TONES = {
+    EmergencyState.DONE: "good",
+    EmergencyState.OTHERS: "warn",
+    EmergencyState.ESCALATED: "bad",
+    EmergencyState.FAILED: "bad",
+}
 CANCELLING = [EmergencyState.REQUESTED, EmergencyState.CANCELLING, EmergencyState.VERIFYING]
 DOING = {"cancel": "Cancel", "close": "Close", "resume": "Resume"}
 
@@ -58,7 +63,7 @@ def steps_of(run: EmergencyRun) -> list[dict[str, str]]:
     names = ["Asked", "Cancelling orders", *(["Closing positions"] if run.kind == EmergencyKind.CLOSE_ALL else [])]
     names.append("Verified at the broker")
     state = EmergencyState(run.state)
-    if state is EmergencyState.DONE:
+    if state in (EmergencyState.DONE, EmergencyState.OTHERS):
         at = len(names)
     elif state is EmergencyState.CLOSING:
         at = 2

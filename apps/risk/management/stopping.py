@@ -129,6 +129,8 @@ def receipt(run: EmergencyRun) -> str:
 def _unverified(run: EmergencyRun | None) -> str:
     if run is None:
         return "Not verified: no receipt while the database is away. Look in TWS; the halt file stays in force."
+    if run.state == EmergencyState.OTHERS:
+        return f"Ours is done and verified, but {run.problem}"
     problem = run.problem or "the gateway has not answered in time: is it running?"
     return f"Not verified at the broker: {problem} Cancel and close in TWS, and compare."
 

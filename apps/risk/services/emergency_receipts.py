@@ -12,12 +12,15 @@ from apps.broker.choices import EmergencyKind, EmergencyState, OrderState
 from apps.broker.exceptions import OrderMovedOn
 from apps.broker.gate import closing_key
 from apps.broker.models import EmergencyRun, Order
+from apps.broker.models.stops import ENDED
 from apps.journal import services as journal
 from apps.journal.choices import Level, Severity
 from tradeops.lib import clock
 
 STEP = "Emergency"
 CLOSED = "close"
+NOT_VERIFIED = "is not verified at the broker"
+TITLES = {EmergencyState.OTHERS: "is done for our orders, but orders of others still work"}
 
 
 def orders_of(run_id: UUID) -> list[Order]:
@@ -30,7 +33,7 @@ def orders_of(run_id: UUID) -> list[Order]:
 def end(run: EmergencyRun, state: EmergencyState, *, problem: str = "", picture: dict[str, Any] | None = None) -> bool:
     """False when it had ended already: the first end stands."""
     row = EmergencyRun.objects.select_for_update().get(pk=run.pk)
-    if row.state in (EmergencyState.DONE, EmergencyState.ESCALATED, EmergencyState.FAILED):
+    if row.state in ENDED:
         return False
     row.state, row.problem, row.ended_at = state, problem[:500], clock.now()
     row.picture = picture or row.picture
@@ -52,7 +55,7 @@ def tell(run: EmergencyRun) -> None:
     _record(run, f"{run}: {run.problem}", Level.ERROR)
     journal.open_incident(
         key=incident_key(run),
-        title=f"{EmergencyKind(run.kind).label} is not verified at the broker",
+        title=f"{EmergencyKind(run.kind).label} {TITLES.get(EmergencyState(run.state), NOT_VERIFIED)}",
         severity=Severity.CRITICAL,
         detail=f"{run.problem}\nAsked by {run.actor}: {run.reason}. Look in TWS: cancel, close, and compare.",
         scope="risk",

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
-from apps.broker.models import EmergencyRun, TradingState
+from apps.broker.models import BrokerOrder, EmergencyRun, TradingState
 from apps.journal import services as journal
 from apps.risk.services import emergency_receipts as receipts
 from apps.risk.services.emergency_closing import carry_on
@@ -68,11 +68,13 @@ def call_for_people(*, now: datetime) -> None:
     closing = Q(kind=EmergencyKind.CLOSE_ALL)
     overdue = (closing & Q(requested_at__lt=now - CLOSE_ALL_OVERDUE)) | (~closing & Q(requested_at__lt=now - OVERDUE))
     stuck = Q(state__in=[*UNTAKEN, EmergencyState.CLOSING]) & overdue
-    given_up = Q(state__in=[EmergencyState.ESCALATED, EmergencyState.FAILED])
+    given_up = Q(state__in=[EmergencyState.ESCALATED, EmergencyState.FAILED, EmergencyState.OTHERS])
     for run in runs.filter(stuck | given_up).exclude(found__has_key="told"):
         _call(run)
-    for run in runs.filter(state=EmergencyState.DONE, found__told=True).exclude(found__has_key="resolved"):
-        _resolve(run)
+    told = runs.filter(found__told=True).exclude(found__has_key="resolved")
+    for run in told.filter(state__in=[EmergencyState.DONE, EmergencyState.OTHERS]):
+        if not _others_work(run):
+            _resolve(run)
 
 
 def _call(run: EmergencyRun) -> None:
@@ -85,6 +87,11 @@ def _call(run: EmergencyRun) -> None:
         row = EmergencyRun.objects.select_for_update().get(pk=run.pk)
         row.problem = row.problem or "not carried out yet: is the gateway running?"
         receipts.tell(row)
+
+
+def _others_work(run: EmergencyRun) -> bool:
+    left = [entry["perm_id"] for entry in run.results if not entry["done"] and entry.get("perm_id")]
+    return run.state == EmergencyState.OTHERS and BrokerOrder.objects.filter(perm_id__in=left, is_open=True).exists()
 
 
 @transaction.atomic

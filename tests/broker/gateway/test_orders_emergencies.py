@@ -27,11 +27,15 @@ from apps.broker.choices import (
 )
 from apps.broker.domain.orders import AT_RISK
 from apps.broker.gateway.orders import killing
-from apps.broker.models import EmergencyRun, Order, TradingState
+from apps.broker.models import BrokerOrder, EmergencyRun, Order, TradingState
+from apps.broker.models.stops import ENDED
 from apps.broker.simulator.testing import SimulatorProcess
+from apps.journal.models import Incident
+from apps.risk.services.emergency_watch import call_for_people
 from tests.broker.gateway.ordering import approve, at_broker, give, propose, wait_state
 from tests.broker.gateway.running import RunningGateway, running, true_orders
 from tests.waiting import wait_for
+from tradeops.lib import clock
 from tradeops.lib.listen import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +47,7 @@ def run(kind: EmergencyKind, **values: Any) -> EmergencyRun:
 
 
 def ended(action: EmergencyRun, *, seconds: float = 15.0) -> EmergencyRun:
-    finished = [EmergencyState.DONE, EmergencyState.ESCALATED, EmergencyState.CLOSING, EmergencyState.FAILED]
+    finished = [*ENDED, EmergencyState.CLOSING]
     wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state__in=finished).exists(), seconds=seconds)
     return EmergencyRun.objects.get(pk=action.pk)
 
@@ -86,6 +90,31 @@ def test_halt_cancels_entries_keeps_what_protects_and_denies_the_next(simulator:
     assert {row["perm_id"] for row in done.picture["open_orders"]} == {stop.perm_id}
     assert at_broker(simulator, denied) == [] and "test" in denied.state_reason
     assert statuses(simulator, exit_order) == ["Submitted"]
+
+
+def test_halt_ends_and_names_the_entries_of_others_that_it_cannot_cancel(simulator: SimulatorProcess) -> None:
+    simulator.control("order QQQ BUY 5 1")
+    with running(simulator):
+        entry = working(simulator)
+        wait_for(lambda: Order.objects.filter(is_external=True, state=OrderState.WORKING).exists())
+        done = ended(halt(), seconds=30)
+        by_hand = Order.objects.get(is_external=True)
+        assert statuses(simulator, entry) == ["Cancelled"] and true_orders(simulator) == {by_hand.perm_id}
+        assert done.state == EmergencyState.OTHERS and done.ended_at is not None
+        assert "1 order of others still works: QQQ" in done.problem and "cancel_all" in done.problem
+        assert {row["symbol"]: row["done"] for row in done.results} == {"SPY": True, "QQQ": False}
+        call_for_people(now=clock.now())
+        incident = Incident.objects.get(key=f"emergency:{done.pk}")
+        assert "orders of others still work" in incident.title and incident.severity == "critical"
+        call_for_people(now=clock.now())
+        incident.refresh_from_db()
+        assert incident.resolved_at is None
+        ended(run(EmergencyKind.CANCEL_ALL), seconds=30)
+        wait_state(by_hand, OrderState.CANCELLED, seconds=30)
+        wait_for(lambda: not BrokerOrder.objects.filter(is_open=True).exists(), seconds=30)
+        call_for_people(now=clock.now())
+        incident.refresh_from_db()
+        assert incident.resolved_at is not None
 
 
 def test_cancel_all_reaches_other_clients_and_what_was_not_sent(simulator: SimulatorProcess) -> None:

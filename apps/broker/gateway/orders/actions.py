@@ -35,6 +35,14 @@ class Action:
         return self.cancels_all and self.scope is Scope.EVERYTHING
 
     @property
+    def ends_without_others(self) -> bool:
+        """Whether it is done although orders work that IB lets this client neither cancel alone nor with everything.
+
+        A close-all is not: what others may still fill could cross what is being closed.
+        """
+        return not self.is_global and self.kind is not EmergencyKind.CLOSE_ALL
+
+    @property
     def stop(self) -> Stop:
         permission = TradingPermission.KILLED if self.cancels_all else TradingPermission.HALTED
         name = f"{self.kind.label} by {self.actor} ({self.came_by}): {self.reason}"
@@ -47,7 +55,7 @@ class Action:
 
 @dataclass(slots=True)
 class Receipt:
-    """`problem` empty and `verified`: the broker shows nothing that should have been cancelled."""
+    """`verified`: the broker shows nothing of ours that should have been cancelled. `problem` names those of others."""
 
     verified: bool = False
     problem: str = ""

@@ -110,7 +110,7 @@ def _mark_cancels(action: Action, receipt: Receipt) -> None:
 def save(action: Action, receipt: Receipt) -> None:
     """What is known by now. An action of which the broker showed the end is done, however late."""
     run = EmergencyRun.objects.select_for_update().get(pk=action.id)
-    if run.state in (EmergencyState.DONE, EmergencyState.FAILED):
+    if run.state in (EmergencyState.DONE, EmergencyState.OTHERS, EmergencyState.FAILED):
         # A flag that outlived the gateway: its receipt stands.
         return
     run.state = _state(action, receipt, EmergencyState(run.state))
@@ -121,7 +121,8 @@ def save(action: Action, receipt: Receipt) -> None:
     run.ended_at = None if run.state in (*UNFINISHED, EmergencyState.CLOSING) else clock.now()
     run.save()
     if receipt.verified:
-        _record(action, f"{_name(action)}: verified at the broker, {len(run.results)} orders", Level.WARN)
+        told = f"verified at the broker, {len(run.results)} orders{'; ' if run.problem else ''}{run.problem}"
+        _record(action, f"{_name(action)}: {told}", Level.ERROR if run.problem else Level.WARN)
     elif receipt.problem:
         data = {"run": str(action.id), "results": run.results}
         on_escalation(SUBJECT, f"{_name(action)}: {receipt.problem}", data=data)
@@ -135,7 +136,9 @@ def _state(action: Action, receipt: Receipt, before: EmergencyState) -> Emergenc
         # A person has taken over, perhaps with a close-all of their own: no position is closed late and unasked.
         return before
     # Who closes the positions takes it up from there.
-    return EmergencyState.CLOSING if closes else EmergencyState.DONE
+    if closes:
+        return EmergencyState.CLOSING
+    return EmergencyState.OTHERS if receipt.problem else EmergencyState.DONE
 
 
 def _record(action: Action, message: str, level: Level) -> None:

@@ -30,6 +30,7 @@ LOOK_TIMEOUT = 5.0
 ESCALATE_SECONDS = 10.0
 # A person knows by then; it is tried on without haste until the broker shows it.
 SLOW_SECONDS = 5.0
+WAY_OUT = "cancel it there or in TWS, or cancel all orders (`manage.py cancel_all`)"
 
 
 class Killer:
@@ -65,6 +66,7 @@ class Killer:
                 if not receipt.verified:
                     await asyncio.sleep(LOOK_SECONDS if not receipt.problem else CANCEL_AGAIN_SECONDS)
             if receipt.verified:
+                receipt.problem = _describe_others(receipt)
                 receipt.is_over = True
                 return tell()
             if not receipt.problem and loop.time() - began >= ESCALATE_SECONDS:
@@ -77,7 +79,7 @@ class Killer:
             await self._send_global(receipt)
         for subject in self._targets(action):
             entry = receipt.results.setdefault(_key(subject), _entry(subject))
-            if subject.client_id != self._client_id or not subject.order_id:
+            if not (self._is_ours(subject) and subject.order_id):
                 if not action.is_global:
                     entry["detail"] = f"belongs to client {subject.client_id}: cancel it there or in TWS"
                 continue
@@ -134,7 +136,8 @@ class Killer:
         left = [subject for subject in left if action.concerns(subject)]
         self._judge(receipt, picture, open_rows.values(), left)
         unsent = any(action.concerns(item.subject) for item in self._submitter.unsent.values())
-        receipt.verified = not left and not unsent
+        waits_for = [subject for subject in left if self._is_ours(subject) or not action.ends_without_others]
+        receipt.verified = not waits_for and not unsent
 
     def _judge(
         self, receipt: Receipt, picture: Picture, open_rows: Iterable[OrderRow], left: Iterable[Subject]
@@ -147,6 +150,10 @@ class Killer:
             if entry["done"]:
                 entry["detail"] = _ending(picture, entry)
         receipt.picture = describe(picture, open_rows)
+
+    def _is_ours(self, subject: Subject) -> bool:
+        """IB lets a client cancel its own orders only."""
+        return subject.client_id == self._client_id and bool(subject.order_id)
 
     def _describe_problem(self, receipt: Receipt) -> str:
         if receipt.picture is None:
@@ -175,6 +182,17 @@ def _entry(subject: Subject) -> dict[str, Any]:
         "client_id": subject.client_id,
         "order_id": subject.order_id,
     }
+
+
+def _describe_others(receipt: Receipt) -> str:
+    left = [entry for entry in receipt.results.values() if not entry["done"]]
+    if not left:
+        return ""
+    for entry in left:
+        entry["detail"] = f"belongs to client {entry['client_id']}: {WAY_OUT}"
+    names = ", ".join(f"{entry['symbol']} (client {entry['client_id']})" for entry in left)
+    told = "1 order of others still works" if len(left) == 1 else f"{len(left)} orders of others still work"
+    return f"{told}: {names}. {WAY_OUT.capitalize()}."[:500]
 
 
 def _ending(picture: Picture, entry: dict[str, Any]) -> str:
