@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 LAST_WRITES_SECONDS = 1.0
 CANCEL_AGAIN_SECONDS = 0.3
 REQUESTS, UNLOCKS = "broker_request", "broker_unlock"
+DISTRUST_SECONDS = 60.0
 
 
 class Gateway:
@@ -92,7 +93,8 @@ class Gateway:
             )
         )
         self.equity = EquitySampler(self.synchroniser, self.keeper, self.writer)
-        self._decode_errors = library.take_over_logging()
+        self._decode_errors = library.take_over_logging(self._distrust)
+        self._distrusts_again_at = 0.0
         self._lock = GatewayLock()
         self.orders = Orders(
             config,
@@ -246,6 +248,13 @@ class Gateway:
             self.competition.on_message(self.lines.contract_of(request_id))
         if rule_for(code).meaning not in {Meaning.BROKER_LOST, Meaning.BROKER_BACK, Meaning.BROKER_BACK_DATA_LOST}:
             self.keeper.on_message(request_id, code, text)
+
+    def _distrust(self) -> None:
+        """Nobody knows what the message said. Once a minute: the answers themselves may hold such a one."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._distrusts_again_at:
+            self._distrusts_again_at = now + DISTRUST_SECONDS
+            self.synchroniser.resynchronise()
 
     def _close_links(self, reason: str) -> None:
         self.trading.close(reason)

@@ -6,6 +6,7 @@ Everything that reaches into the library's private parts is in this module.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -252,20 +253,25 @@ def history_question(
 
 
 class DecodeErrors(logging.Handler):
-    """Counts the messages that the library could not decode: it would drop them with a log line only."""
+    """Counts the messages that the library could not decode: it would drop them with a log line only.
 
-    def __init__(self) -> None:
+    What such a message said is not known: `tell` makes the gateway ask for everything again.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
         super().__init__(logging.ERROR)
         self.count = 0
+        self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
         self.count += 1
         logger.error("undecodable message: %s", record.getMessage())
+        self._tell()
 
 
-def take_over_logging() -> DecodeErrors:
+def take_over_logging(on_undecodable: Callable[[], None]) -> DecodeErrors:
     """Silence what the gateway decides about anyway, and count what the library fails to decode."""
-    counter = DecodeErrors()
+    counter = DecodeErrors(on_undecodable)
     logging.getLogger("ib_async").setLevel(logging.CRITICAL)
     decoder = logging.getLogger("ib_async.Decoder")
     decoder.setLevel(logging.ERROR)

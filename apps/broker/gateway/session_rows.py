@@ -11,8 +11,10 @@ from django.db import transaction
 from django.db.models import F
 
 from apps.broker.choices import SessionState
+from apps.broker.domain.codes import Meaning
 from apps.broker.gateway.tables import notify_mirror
 from apps.broker.models import GatewaySession
+from apps.broker.services.margin_warnings import halt_on_margin_warning
 from apps.journal import services as journal
 from apps.journal.choices import Level
 
@@ -49,18 +51,27 @@ class Notice:
     level: Level
     step: str
 
+    @property
+    def message(self) -> str:
+        return f"{self.text} (IBKR {self.code})"
+
 
 @transaction.atomic
 def write_session(values: Mapping[str, Any], transitions: Sequence[Transition], notices: Sequence[Notice]) -> None:
-    """The heartbeat, and one journal event for each change of state and each notice; another reason is no change."""
+    """The heartbeat, and one journal event for each change of state and each notice; another reason is no change.
+
+    A halt goes first: its lock of the gate comes before that of the session's row, as in a claim.
+    """
+    for notice in notices:
+        if notice.meaning == Meaning.MARGIN:
+            halt_on_margin_warning(message=notice.message)
     GatewaySession.objects.update_or_create(id=GatewaySession.ONLY, defaults=values)
     for change in transitions:
         if change.before is not change.after:
             _journal(change)
     for notice in notices:
         data = {"code": notice.code, "meaning": notice.meaning}
-        message = f"{notice.text} (IBKR {notice.code})"
-        journal.record(step=notice.step, message=message, level=notice.level, scope="broker", data=data)
+        journal.record(step=notice.step, message=notice.message, level=notice.level, scope="broker", data=data)
     if transitions:
         notify_mirror("session")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -14,13 +16,14 @@ from ib_async import IB
 
 from apps.broker import selectors
 from apps.broker import services as broker
-from apps.broker.choices import RequestKind, SessionState
+from apps.broker.choices import EmergencyState, OrderPurpose, OrderState, RequestKind, SessionState, Side
 from apps.broker.domain.restart_window import RestartCalendar, RestartWindow
 from apps.broker.exceptions import SecondGatewayError
 from apps.broker.gateway import lock
-from apps.broker.models import Commission, GatewaySession, Instrument
+from apps.broker.models import Commission, EmergencyRun, GatewaySession, Instrument, TradingState
 from apps.broker.simulator.testing import SimulatorProcess
-from apps.journal.models import Event
+from apps.journal.models import Event, Incident
+from tests.broker.gateway.ordering import give, state, wait_state
 from tests.broker.gateway.running import (
     RunningGateway,
     config_for,
@@ -51,7 +54,7 @@ def transitions() -> list[str]:
 def test_states_are_journaled_in_order(gateway: RunningGateway) -> None:
     assert transitions()[-1] == "ready" and "reconciling" in transitions()
     view = selectors.session()
-    assert view.is_ready and view.running and view.is_following
+    assert view.admits(OrderPurpose.ENTRY) and view.running and view.is_following
 
 
 @pytest.mark.mission(62)
@@ -236,10 +239,39 @@ def test_lost_connection_inside_the_restart_window_is_expected(simulator: Simula
         assert list(levels) == ["INFO"]
 
 
-def test_margin_warning_is_an_error_in_the_journal(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+def test_margin_warning_halts_entries_until_a_person_resumes(
+    simulator: SimulatorProcess, gateway: RunningGateway
+) -> None:
+    entry = wait_state(give(simulator), OrderState.WORKING, seconds=30)
+    stop = wait_state(
+        give(simulator, side=Side.SELL, limit_price=Decimal(9999), purpose=OrderPurpose.PROTECTIVE),
+        OrderState.WORKING,
+        seconds=30,
+    )
     simulator.control("error 2148 Margin deficiency: positions will be liquidated")
     event = wait_for(lambda: Event.objects.filter(step="Margin").first())
     assert event.level == "ERROR" and event.data["code"] == 2148
+    wait_state(entry, OrderState.CANCELLED, seconds=30)
+    assert state(stop) == OrderState.WORKING
+    wait_for(lambda: EmergencyRun.objects.filter(came_by="broker", state=EmergencyState.DONE).exists())
+    held = TradingState.objects.get()
+    assert (held.source, held.permission, held.ending) == ("broker", "halted", "person")
+    incident = Incident.objects.get(key="margin-warning")
+    assert incident.severity == "critical" and "liquidated (IBKR 2148)" in incident.detail
+    wait_state(give(simulator), OrderState.DENIED, seconds=30)
+    simulator.control("error 2148 Margin deficiency: again")
+    wait_for(lambda: Incident.objects.get(key="margin-warning").count == 2)
+    assert EmergencyRun.objects.count() == 1
+
+
+def test_message_that_cannot_be_decoded_is_counted_and_everything_is_asked_again(
+    simulator: SimulatorProcess, gateway: RunningGateway
+) -> None:
+    before = GatewaySession.objects.get().synchronised_at
+    gateway.do(lambda: logging.getLogger("ib_async.Decoder").error("Error handling fields: %s", ["61", "x"]))
+    wait_for(lambda: GatewaySession.objects.get().decode_errors == 1, seconds=30)
+    wait_for(lambda: GatewaySession.objects.get().synchronised_at != before, seconds=30)
+    gateway.wait_ready(seconds=30)
 
 
 def test_reconnects_leave_one_handler(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
