@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import Settings
 
 from apps.broker import ledger
 from apps.broker.choices import OrderState
 from apps.broker.models import Instrument, Order
 from tests.broker.ledger.builders import make_account, make_instrument, make_order
+from tests.risk.world import calm, coin, make_world, market
 from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +92,21 @@ def test_verdict_is_shown_before_anything_is_written(spy: Instrument, enter: Cal
     assert "Something that must be known is not" in page and "1,500.75 USD" in page
     assert 'name="submit"' not in page and 'name="key"' in page
     assert not Order.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_denied_ticket_and_its_order_name_the_limit_and_how_to_change_it(
+    settings: Settings, enter: Callable[..., Client]
+) -> None:
+    calm(settings)
+    make_world()
+    client, sent = enter("trader"), ticket(coin(), quantity="50", limit_price="100")
+    with market():
+        review = client.post(ADD, {**sent, "review": ""}).content.decode()
+        order = client.get(client.post(ADD, {**sent, "submit": "yes"})["Location"]).content.decode()
+    for page in (review, order):
+        assert "The order is worth 5000.00, 5.0% of the capital of 100000.00; 2.0% are allowed." in page
+        assert "manage.py set_limit MAX_ORDER_VALUE VALUE" in page and 'href="/admin/risk/limitrevision/"' in page
 
 
 def test_double_click_is_one_order_and_its_page_says_why_it_was_refused(
