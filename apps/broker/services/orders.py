@@ -122,7 +122,7 @@ def request_cancel(*, order_id: UUID, actor: str, reason: str = "") -> Order:
 
     Raises OrderMovedOn when the order has ended.
     """
-    order = Order.objects.select_for_update().select_related("account", "instrument").get(pk=order_id)
+    order = Order.objects.select_for_update(of=("self",)).select_related("account", "instrument").get(pk=order_id)
     if order.state in NOT_SENT:
         message = f"cancelled before it was sent{': ' + reason if reason else ''}"
         return _moved(order_id, NOT_SENT, OrderState.CANCELLED, message, actor, None)
@@ -145,7 +145,7 @@ def request_modification(*, order_id: UUID, changes: dict[str, Decimal], actor: 
     unknown = sorted(set(changes) - MODIFIABLE)
     if unknown or not changes:
         raise OrderError(f"Only {', '.join(sorted(MODIFIABLE))} of an order can be modified.")
-    order = Order.objects.select_for_update().select_related("account", "instrument").get(pk=order_id)
+    order = Order.objects.select_for_update(of=("self",)).select_related("account", "instrument").get(pk=order_id)
     if order.state != OrderState.WORKING:
         raise OrderMovedOn(f"{order} cannot be modified: it is {order.get_state_display().lower()}.")
     if order.wanted_changes or order.cancel_requested_at is not None:

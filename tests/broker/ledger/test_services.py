@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from apps.broker import gate
 from apps.broker import services as broker
@@ -19,6 +20,7 @@ from apps.broker.services import Terms
 from apps.journal.models import Event
 from tests.broker.ledger.builders import make_account, make_instrument, make_order
 from tradeops.lib import clock
+from tradeops.lib.listen import conninfo
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +89,22 @@ def test_cancel_of_a_working_order_is_asked_for_once() -> None:
     second = broker.request_cancel(order_id=order.pk, actor="ben")
     assert second.cancel_requested_by == "anna" and second.cancel_requested_at == first.cancel_requested_at
     assert second.state == OrderState.WORKING and order.events.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cancels_and_changes_do_not_wait_for_whoever_writes_the_account() -> None:
+    """The gateway locks accounts and instruments before orders: to lock them after the order would be a deadlock."""
+    cancelled, changed = (make_order(state=OrderState.WORKING, is_external=True) for _ in range(2))
+    with psycopg.connect(conninfo()) as gateway, connection.cursor() as cursor:
+        gateway.execute("SELECT 1 FROM broker_account FOR UPDATE")
+        gateway.execute("SELECT 1 FROM broker_instrument FOR UPDATE")
+        cursor.execute("SET lock_timeout = '5s'")
+        try:
+            broker.request_cancel(order_id=cancelled.pk, actor="anna")
+            broker.request_modification(order_id=changed.pk, changes={"limit_price": Decimal(499)}, actor="anna")
+        finally:
+            cursor.execute("RESET lock_timeout")
+    assert Order.objects.get(pk=cancelled.pk).cancel_requested_by == "anna"
 
 
 def test_modification_waits_for_the_broker_and_excludes_another() -> None:
