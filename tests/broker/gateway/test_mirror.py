@@ -181,7 +181,7 @@ def test_every_account_of_the_login_is_mirrored() -> None:
         wait_for(lambda: AccountPnl.objects.count() == 2)
         simulator.control("1100")
         simulator.control("1102")
-        wait_for(lambda: gateway.do(lambda: gateway.gateway.keeper.is_ready))
+        wait_for(lambda: gateway.do(lambda: gateway.gateway.keeper.sendable))
         wait_until_tables_agree(simulator)
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('risk', '0005_history_stays'),
+        ('risk', '0006_unexplained_changes'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('broker', '0010_newest'),
+        ('broker', '0011_settlements_and_payments'),
     ]
 
     operations = [
