@@ -29,7 +29,7 @@ def test_session_goes_stale_after_ten_seconds() -> None:
     fresh = selectors.session(now=row.heartbeat_at + timedelta(seconds=10))
     stale = selectors.session(now=row.heartbeat_at + timedelta(seconds=11))
     assert (fresh.state, stale.state) == (SessionState.READY, SessionState.DISCONNECTED)
-    assert fresh.is_ready and stale.is_stale and "last heartbeat" in stale.reason
+    assert fresh.running and stale.is_stale and "last heartbeat" in stale.reason
 
 
 def test_positions_are_unknown_before_the_first_synchronisation() -> None:

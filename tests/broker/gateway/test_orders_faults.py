@@ -196,7 +196,7 @@ def test_nothing_is_sent_into_a_link_that_does_not_answer(simulator: SimulatorPr
         order = give(simulator, "QQQ")
         wait_for(lambda: order.events.filter(message__contains="not sent").exists(), seconds=30)
         gateway.wait_state(SessionState.DISCONNECTED, seconds=60)
-        assert Order.objects.get(pk=order.pk).times_sent == 0
+        wait_for(lambda: Order.objects.get(pk=order.pk).times_sent == 0, what="what was claimed to be put back")
         simulator.control("blackhole off")
         wait_state(order, OrderState.WORKING, seconds=60)
     assert len(placements(simulator, order)) == len(at_broker(simulator, order)) == 1
