@@ -11,7 +11,7 @@ from tests.browser.test_desk import keep_picture
 from tests.platform import Platform
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LEDGERS = [
     "broker/account",

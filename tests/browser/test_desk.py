@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import sign_in, watch
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 AMOUNT = re.compile(r"[\d,]+\.\d\d.*USD")
 SLOW = 45_000

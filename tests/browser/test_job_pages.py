@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.test_desk import keep_picture
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 # Ninety runs with a trend, two failures and a slot that nobody ran.
 HISTORY = """

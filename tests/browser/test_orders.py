@@ -12,7 +12,7 @@ from tests.browser.conftest import sign_in
 from tests.browser.test_desk import keep_picture
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 SLOW = 45_000
 LIGHTS = ((1360, "light"), (1360, "dark"), (360, "dark"), (360, "light"))
 

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.test_desk import keep_picture
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 EXCHANGE_TIME = re.compile(r"1[36]:05 E[SD]T")
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 SLOW = 45_000
 

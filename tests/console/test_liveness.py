@@ -14,7 +14,8 @@ from apps.console.selectors.health import find_findings
 from apps.jobs.models import WorkerHeartbeat
 from apps.journal.choices import ProcessKind
 from apps.journal.models import ProcessHeartbeat
-from tests.console.web_process import WebProcess, wait_until
+from tests.console.web_process import WebProcess
+from tests.waiting import wait_for
 from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db
@@ -81,10 +82,10 @@ def test_ping_says_pong_with_the_time() -> None:
 @pytest.mark.mission(6)
 @pytest.mark.django_db(transaction=True)
 def test_web_process_turns_healthy_and_unhealthy_with_the_platform(web: WebProcess, alive: None) -> None:
-    wait_until(lambda: web.get("/health").body == "OK")
+    wait_for(lambda: web.get("/health").body == "OK")
     assert web.get("/health").status == 200
     WorkerHeartbeat.objects.all().delete()
-    wait_until(lambda: web.get("/health").status == 503)
+    wait_for(lambda: web.get("/health").status == 503)
     assert web.get("/health").body == "no worker is running"
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from apps.journal import services as journal
 from tests.console.test_websocket import close_code
-from tests.console.web_process import ROOT, WebProcess, read_events, socket_events, wait_until
+from tests.console.web_process import ROOT, WebProcess, read_events, socket_events
+from tests.waiting import wait_for
 from tradeops.lib.listen import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,7 +110,7 @@ def test_any_asgi_server_serves_the_same(token: str, ws: list[str]) -> None:
     try:
         web = WebProcess(conninfo())
         web.port = port
-        wait_until(lambda: accepts(port), seconds=40)
+        wait_for(lambda: accepts(port), seconds=40)
         assert web.get("/ping").json["ping"] == "pong"
         assert web.get("/api/health", token=token).json["db_ok"] is True
         with web.socket(token) as client:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 120.0
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -111,20 +112,9 @@ def credentials(token: str, cookie: str) -> dict[str, str]:
     return headers | ({"Cookie": f"sessionid={cookie}"} if cookie else {})
 
 
-def wait_until(condition: Callable[[], T], *, seconds: float = 10) -> T:
-    """The first true value of `condition`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 def read_events(response: http.client.HTTPResponse, count: int, *, seconds: float = 10) -> list[dict[str, Any]]:
     """The next `count` events of a stream, each with its `id:` line checked against its data."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * seconds
     events: list[dict[str, Any]] = []
     number = ""
     while len(events) < count:

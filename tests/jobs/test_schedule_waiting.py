@@ -126,7 +126,7 @@ def desk_in_restart_window(tmp_path: Path, transactional_db: None) -> Iterator[D
 
 
 @pytest.mark.mission(20)
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 def test_job_waits_for_the_planned_restart_and_succeeds_at_its_first_attempt(desk_in_restart_window: Desk) -> None:
     """A real restart of the simulated TWS, the real gateway and worker."""
     desk = desk_in_restart_window

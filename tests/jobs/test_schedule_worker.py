@@ -32,7 +32,7 @@ def started(run: JobRun) -> datetime:
     return run.started_at
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_due_runs_start_at_their_moment_and_dependants_when_the_other_has_succeeded(workers: Workers) -> None:
     JobSchedule.objects.update(enabled=False)
     workers.start()

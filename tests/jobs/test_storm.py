@@ -15,7 +15,7 @@ KILLS = int(os.environ.get("STORM_KILLS", "15"))
 SEED = int(os.environ.get("STORM_SEED", "20261120"))
 
 
-@pytest.mark.timeout(120 + 10 * KILLS)
+@pytest.mark.timeout(400 + 20 * KILLS)
 def test_storm_of_kills_loses_nothing_and_is_told(workers: Workers) -> None:
     workers.start()
     storm = Storm(workers, SEED)

@@ -19,7 +19,7 @@ import pytest
 from tests.platform import PROGRAMS, ROOT, Platform
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_killed_program_comes_back(platform: Platform, name: str) -> None:
     assert platform.query("SELECT count(*) FROM journal_event")[0][0] >= events
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_killed_simulator_forgets_no_trade_and_no_order(platform: Platform) -> None:
     platform.wait_until_ready()
     platform.control("trade AAPL BUY 7")

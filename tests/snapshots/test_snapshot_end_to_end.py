@@ -16,7 +16,7 @@ from apps.snapshots.models import PortfolioSnapshot
 from tests.snapshots.conftest import Desk
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 STERLING_SXLK = 205116901
 
 

@@ -26,7 +26,7 @@ from tests.snapshots.test_snapshot_end_to_end import STERLING_SXLK, buy
 from tests.strategies import slow
 from tradeops.lib import clock
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def run(desk: Desk, *arguments: str) -> dict[str, Any]:

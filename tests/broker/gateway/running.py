@@ -48,12 +48,12 @@ class RunningGateway:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._begun.wait(10)
+        assert self._begun.wait(30)
 
     def stop(self) -> None:
         if self._thread.is_alive():
             self.loop.call_soon_threadsafe(self.gateway.stop)
-        self._thread.join(15)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "the gateway did not stop"
 
     def do(self, work: Callable[[], T]) -> T:
@@ -62,9 +62,9 @@ class RunningGateway:
         async def call() -> T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(60)
 
-    def run(self, work: Callable[[], Awaitable[T]], *, seconds: float = 30.0) -> T:
+    def run(self, work: Callable[[], Awaitable[T]], *, seconds: float = 90.0) -> T:
         async def call() -> T:
             return await work()
 
