@@ -13,10 +13,10 @@ from apps.broker.simulator.protocol.framing import LENGTH, decode_fields, encode
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.waiting import PATIENCE
 
-PATIENCE = 10.0
+SECONDS = 10.0
 
 
-async def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
     """Waits for a condition to become true and returns its value."""
     deadline = asyncio.get_running_loop().time() + PATIENCE * seconds
     while not (value := condition()):
@@ -56,7 +56,7 @@ class Wire:
     """A bare TCP connection to the API port: says exactly what it is told to."""
 
     def __init__(self, simulator: SimulatorProcess) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", simulator.port), timeout=PATIENCE)
+        self._socket = socket.create_connection(("127.0.0.1", simulator.port), timeout=SECONDS)
         self._received = b""
 
     def send(self, data: bytes) -> None:
