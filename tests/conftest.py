@@ -44,6 +44,9 @@ SLOW_FIRST = (
     "tests/risk/test_emergency_platform.py",
     "tests/quarter/test_quarter.py",
     "tests/broker/chaos/test_order_storm.py",
+    "tests/risk/test_operators.py",
+    "tests/broker/gateway/test_process.py",
+    "tests/snapshots/test_position_end_to_end.py",
 )
 
 

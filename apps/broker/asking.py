@@ -93,7 +93,8 @@ def ask_each(
         missing = [place for place in range(len(questions)) if place not in answered]
         for kind in {questions[place].kind for place in missing}:
             _note(kind, Unknown(reason))
-        yield from ((place, Unknown(reason)) for place in missing)
+        # An open breaker says so whoever else is away.
+        yield from ((place, Unknown(_objection(questions[place].kind) or reason)) for place in missing)
 
 
 class _NobodyAnswers(Exception):

@@ -139,7 +139,7 @@ PRESSES: dict[str, Press] = {
 # Routes that only show something, whatever the method.
 LOOKS = frozenset(
     {
-        *("home", "desk", "status", "metrics", "health", "ping"),
+        *("home", "desk", "status", "metrics", "health", "ping", "broker-connection"),
         *("admin:index", "admin:login", "admin:logout", "admin:password_change_done"),
         *("admin:autocomplete", "admin:jsi18n", "admin:view_on_site", "admin:app_list"),
         *(
@@ -147,13 +147,14 @@ LOOKS = frozenset(
             "admin:broker_order_live",
             "admin:broker_emergencyrun_live",
             "admin:jobs_jobrun_live",
+            "admin:snapshots_positionsnapshot_path",
         ),
         *("admin:reports_report_download", "admin:console_logfile_tail"),
         *("api-health", "api-live-account-summary", "api-account-summary-latest", "api-live-positions"),
         *("api-positions-latest", "api-live-open-orders", "api-open-orders-latest", "api-strategies-signal-latest"),
         *("api-strategies-rebalance-latest", "api-incidents", "api-emergency-receipt", "api-order", "api-trading"),
         *("api-jobs", "api-job-runs", "api-metrics", "api-breakers", "api-reconciliation", "api-history-events"),
-        *("api-events", "api-events-stream", "api-schema", "api-docs", "api-unknown"),
+        *("api-events", "api-events-stream", "api-snapshots-positions", "api-schema", "api-docs", "api-unknown"),
     }
 )
 
@@ -170,7 +171,7 @@ ACTIONS: dict[str, str] = {
     "journal.Incident:acknowledge": "trader",
     "journal.Incident:resolve": "trader",
     "journal.Incident:snooze_one_hour": "trader",
-    "reports.CashFlow:delete_selected": "admin",
+    "broker.CashFlow:delete_selected": "risk",
     "reports.Report:make_again": "admin",
     "risk.LimitRevision:approve": "risk",
     "risk.LimitRevision:refuse": "risk",
@@ -184,8 +185,8 @@ EDITABLE: dict[str, str] = {
     **{f"journal.Channel:{what}": "admin" for what in ("add", "change", "delete")},
     "broker.Order:add": "trader",
     "jobs.JobSchedule:change": "admin",
-    "reports.CashFlow:add": "admin",
-    "reports.CashFlow:delete": "admin",
+    "broker.CashFlow:add": "risk",
+    "broker.CashFlow:delete": "risk",
     "reports.Commentary:add": "admin",
     "risk.LimitRevision:add": "risk",
     "risk.Restriction:add": "risk",

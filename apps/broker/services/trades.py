@@ -102,13 +102,14 @@ def _store(account: Account, instrument: Instrument, number: int, trips: list[Ro
     stored = Trade.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["account", "instrument", "number"], update_fields=UPDATED
     )
-    _store_closings([row for trade, trip in zip(stored, trips, strict=True) for row in _closings(trade, trip, rates)])
+    pairs = zip(stored, trips, strict=True)
+    _store_closings(stored, [row for trade, trip in pairs for row in _closings(trade, trip, rates)])
 
 
-def _store_closings(rows: list[Closing]) -> None:
+def _store_closings(trades: list[Trade], rows: list[Closing]) -> None:
     """Written is what differs: a trade that is never over keeps thousands of them, and a fill changes one or two."""
     derived = {tuple(getattr(row, name) for name in DERIVED): row for row in rows}
-    known = Closing.objects.filter(trade__in={row.trade_id for row in rows})
+    known = Closing.objects.filter(trade__in=trades)
     kept: set[tuple[object, ...]] = set()
     wrong: list[int] = []
     for pk, *values in known.order_by().values_list("pk", *DERIVED):

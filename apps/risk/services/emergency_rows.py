@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from apps.broker import gate
 from apps.broker import services as broker
@@ -33,9 +33,17 @@ class Press:
     account: str = ""
 
 
+PRESS_LOCK = 731_624
+
+
 @transaction.atomic
 def write_rows(press: Press, run_id: UUID) -> EmergencyRun:
-    """The receipt first: the gateway, which may write the same from the file, does so in the same order."""
+    """The receipt first: the gateway, which may write the same from the file, does so in the same order.
+
+    One after the other: of two who press at once the second finds the receipt of the first.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [PRESS_LOCK, press.kind])
     run = _unfinished(press) or _create_run(press, run_id)
     gate.lock_alone()
     if press.kind is not EmergencyKind.CANCEL_ALL:

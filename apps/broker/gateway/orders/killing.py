@@ -168,7 +168,8 @@ def _all_open_orders(ib: IB) -> Any:
 
 
 def _key(subject: Subject) -> object:
-    return subject.perm_id or (subject.client_id, subject.order_id)
+    """Of ours the same before and after the broker has told its permanent id."""
+    return subject.id or subject.perm_id or (subject.client_id, subject.order_id)
 
 
 def _entry(subject: Subject) -> dict[str, Any]:
