@@ -386,7 +386,9 @@ async def test_whatever_a_client_was_told_is_true_after_a_kill_at_any_moment(
     held, money = _apple(simulator), Decimal(cash(await connect(simulator, 9))["USD"])
     orders: set[int] = set()
     executions: set[str] = set()
-    for _ in range(5):
+    rounds = 0
+    while rounds < 5 or not executions:
+        rounds += 1
         ib = await connect(simulator)
         storm = Storm(ib, dice)
         asyncio.get_running_loop().call_later(dice.uniform(0, 0.5), os.kill, simulator.pid, signal.SIGKILL)
@@ -404,7 +406,6 @@ async def test_whatever_a_client_was_told_is_true_after_a_kill_at_any_moment(
             _signed(row) * Decimal(str(row["price"])) + Decimal(row["commission"]) for row in kept["executions"]
         )
         assert abs(Decimal(cash(await connect(simulator, 9))["USD"]) - (money - spent)) < Decimal("0.02")
-    assert executions
 
 
 def _apple(simulator: SimulatorProcess) -> Decimal:
