@@ -66,7 +66,7 @@ def test_every_page_shows_mode_and_session(page: Page) -> None:
 def test_run_now_queues_a_run_that_finishes(platform: Platform, page: Page) -> None:
     before = platform.query("SELECT count(*) FROM jobs_jobrun WHERE state = 'succeeded'")[0][0]
     page.goto("/admin/jobs/jobschedule/")
-    page.locator("#result_list tr", has_text="snapshot").locator("input[type=checkbox]").check()
+    page.locator("#result_list tr", has_text="daily_snapshot").locator("input[type=checkbox]").check()
     page.get_by_label(re.compile("Action")).select_option(label="Run now")
     page.get_by_role("button", name=re.compile("Go|Run")).click()
     expect(page.locator(".messagelist")).to_be_visible()

@@ -114,7 +114,7 @@ def test_stream_error_while_the_web_process_is_down_and_no_event_is_missed(platf
 def test_job_runs_from_the_desk_s_control_room_and_reports_back(platform: Platform, desk: Page) -> None:
     finished = platform.manage("run_job", "snapshot")
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    jobs = desk.locator("#jobs tbody tr", has_text="snapshot")
+    jobs = desk.locator("#jobs tbody tr", has_text="Portfolio snapshot")
     expect(jobs).to_contain_text("success", timeout=SLOW)
 
 
