@@ -39,7 +39,8 @@ def run(name: str) -> str:
 
 
 def section(name: str, output: str) -> str:
-    return f"\n## {name}\n\n```text\n{output}\n```\n"
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    return f"\n## {name}\n\nMade {datetime.now(UTC):%Y-%m-%d} on {machine}.\n\n```text\n{output}\n```\n"
 
 
 def kept_sections() -> dict[str, str]:
@@ -52,12 +53,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*names(), []], help="which to run (all)")
     chosen = parser.parse_args().names or names()
     sections = {} if chosen == names() else kept_sections()
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     for name in chosen:
         sections[name] = section(name, run(name))
-        parts = [HEADER, f"\nMade {datetime.now(UTC):%Y-%m-%d} on {machine}.\n"]
-        parts += [sections[known] for known in names() if known in sections]
-        RESULTS.write_text("".join(parts))
+        RESULTS.write_text("".join([HEADER, *(sections[known] for known in names() if known in sections)]))
 
 
 if __name__ == "__main__":
