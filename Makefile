@@ -33,14 +33,11 @@ lint: .venv/test.stamp
 types: .venv/test.stamp
 	@$(BIN)/mypy manage.py tradeops apps
 
-# What failed beside other tests is tried once more alone, and told of: on a busy machine an answer may come too late.
-ALONE := { status=$$?; [ $$status = 1 ] || exit $$status; echo "Once more, alone: what has just failed"; } && $(BIN)/python -m pytest --lf --lfnf=none -n 0 -q
-
 unit: .venv/test.stamp
-	@$(BIN)/python -m pytest -m "not browser" -n 3 --dist loadfile --no-loadscope-reorder -q $(ARGS) || $(ALONE) -m "not browser"
+	@$(BIN)/python -m pytest -m "not browser" -n 3 --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 browser: .venv/test.stamp
-	@export CHROMIUM="$$(./tests/find_chromium.sh)"; $(BIN)/python -m pytest -m browser -q $(ARGS) || $(ALONE) -m browser
+	@CHROMIUM="$$(./tests/find_chromium.sh)" $(BIN)/python -m pytest -m browser -q $(ARGS)
 
 bench: .venv/test.stamp
 	@$(BIN)/python -m benchmarks $(ARGS)

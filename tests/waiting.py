@@ -7,14 +7,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-# Limits are meant for a quiet machine; a slow or busy one gets so many times as long.
-PATIENCE = 3
 
 
 def wait_for(look: Callable[[], T], *, seconds: float = 40.0, what: str = "") -> T:
     """The first true value of `look`. AssertionError tells the last one."""
-    deadline = time.monotonic() + PATIENCE * seconds
+    deadline = time.monotonic() + seconds
     while not (value := look()):
-        assert time.monotonic() < deadline, f"not within {PATIENCE * seconds:g} s: {what or look}: {value!r}"
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what or look}: {value!r}"
         time.sleep(0.02)
     return value

@@ -54,7 +54,7 @@ def test_dead_database_is_degraded_fast_and_without_credentials(
     for _ in range(3):
         started = time.monotonic()
         answer = web.get("/api/health", token=token)
-        assert time.monotonic() - started < 12
+        assert time.monotonic() - started < 4
         assert answer.status == 200
         assert (answer.json["status"], answer.json["db_ok"]) == ("degraded", False)
         assert answer.json["db_error"]
@@ -76,7 +76,7 @@ def test_nothing_hangs_and_nothing_is_500_while_the_database_is_dead(
         answer = web.get(path, token=token)
         assert answer.status == 503, (path, answer.body)
         assert set(answer.json) == {"detail"}
-        assert time.monotonic() - started < 5, path
+        assert time.monotonic() - started < 1, path
     page = web.get("/desk/", cookie="whatever")
     assert page.status == 503
     assert "The database is not reachable" in page.body
@@ -102,7 +102,7 @@ def test_hanging_database_is_degraded_fast(web: WebProcess, database: OwnDatabas
         wait_for(lambda: web.get("/health").body == "database unavailable", seconds=8)
         started = time.monotonic()
         answer = web.get("/api/health", token=token)
-        assert time.monotonic() - started < 12
+        assert time.monotonic() - started < 4
         assert (answer.status, answer.json["db_ok"]) == (200, False)
     finally:
         database.pause(signal.SIGCONT)

@@ -33,7 +33,7 @@ def test_events_come_newest_first_and_quickly(token: str) -> None:
         )
     started = time.monotonic()
     rows = get(token, "/api/history/events?limit=10").json()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 1
     numbers = [row["id"] for row in rows]
     assert len(rows) == 10
     assert numbers == sorted(numbers, reverse=True)
@@ -65,7 +65,7 @@ def test_slow_database_is_503_after_three_seconds(token: str) -> None:
         holder.execute("LOCK TABLE journal_event IN ACCESS EXCLUSIVE MODE")
         started = time.monotonic()
         answer = get(token, "/api/history/events")
-        assert 2.5 < time.monotonic() - started < 12
+        assert 2.5 < time.monotonic() - started < 5
         holder.rollback()
     assert answer.status_code == 503
     assert "timeout" in answer.json()["detail"]

@@ -32,8 +32,10 @@ def record(message: str, **more: str) -> int:
 def test_marker_arrives_within_six_seconds_with_all_fields(web: WebProcess, token: str) -> None:
     after = selectors.last_number()
     with web.stream(f"{STREAM}?after_id={after}", token) as stream:
+        started = time.monotonic()
         number = record("marker", symbol="SPY", level=Level.WARN)
         event = read_events(stream, 1, seconds=6)[0]
+    assert time.monotonic() - started < 6
     assert set(event) == {"id", "timestamp", "level", "symbol", "step", "message"}
     assert isinstance(event["timestamp"], str)
     assert event | {"timestamp": ""} == {
@@ -69,7 +71,7 @@ def test_idle_stream_sends_keep_alive_comments(web: WebProcess, token: str) -> N
         started = time.monotonic()
         lines = [stream.readline() for _ in range(8)]
     assert lines.count(b": keep-alive\n") == 3
-    assert time.monotonic() - started < 12
+    assert time.monotonic() - started < 4
 
 
 def test_long_history_comes_whole_and_in_order_into_the_live_events(web: WebProcess, token: str) -> None:
@@ -148,7 +150,7 @@ def test_revoked_token_ends_the_stream_within_five_seconds(web: WebProcess, toke
         tokens.revoke_token(name="robot", actor="test")
         started = time.monotonic()
         while stream.readline():
-            assert time.monotonic() - started < 20
+            assert time.monotonic() - started < 5.5
     assert web.get(STREAM, token=token).status == 401
 
 
@@ -162,7 +164,7 @@ def test_deactivated_user_loses_the_stream_within_five_seconds(
         User.objects.filter(pk=user.pk).update(is_active=False)
         started = time.monotonic()
         while stream.readline():
-            assert time.monotonic() - started < 20
+            assert time.monotonic() - started < 5.5
 
 
 def test_event_arrives_soon(web: WebProcess, token: str) -> None:
@@ -172,7 +174,7 @@ def test_event_arrives_soon(web: WebProcess, token: str) -> None:
         started = time.monotonic()
         record("soon")
         read_events(stream, 1, seconds=5)
-        assert time.monotonic() - started < 6
+        assert time.monotonic() - started < 2
 
 
 def test_health_stays_quick_while_streams_are_open(web: WebProcess, token: str) -> None:

@@ -21,7 +21,6 @@ from apps.console import tokens
 from apps.journal import selectors
 from apps.journal import services as journal
 from tests.console.web_process import WebProcess, socket_events
-from tests.waiting import PATIENCE
 from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,7 +34,7 @@ def record(message: str) -> None:
 
 def close_code(socket: ClientConnection, *, seconds: float = 10) -> int | None:
     """What the server says when it ends the conversation; messages before that are read over."""
-    deadline = time.monotonic() + PATIENCE * seconds
+    deadline = time.monotonic() + seconds
     try:
         while True:
             socket.recv(timeout=max(0.01, deadline - time.monotonic()))
@@ -79,7 +78,7 @@ def test_mirror_change_reaches_the_desk_as_its_section(web: WebProcess, token: s
             cursor.execute("SELECT pg_notify('broker_mirror', 'session')")
         started = time.monotonic()
         assert sections(socket, "session")["session"]["state"] == "ready"
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 2
 
 
 def test_desk_is_pushed_at_most_four_times_a_second(web: WebProcess, token: str) -> None:
@@ -292,7 +291,7 @@ def test_lost_right_closes_the_socket_within_five_seconds(
         event(user)
         started = time.monotonic()
         assert close_code(socket, seconds=6) == code
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 5.5
 
 
 def test_revoked_token_closes_the_socket_within_five_seconds(web: WebProcess, token: str) -> None:
@@ -301,7 +300,7 @@ def test_revoked_token_closes_the_socket_within_five_seconds(web: WebProcess, to
         tokens.revoke_token(name="robot", actor="test")
         started = time.monotonic()
         assert close_code(socket, seconds=6) == 4401
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 5.5
 
 
 def test_ping_is_answered(web: WebProcess, token: str) -> None:

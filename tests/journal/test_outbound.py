@@ -101,7 +101,7 @@ def test_server_that_takes_its_time_is_left_at_the_deadline(
     begun = time.monotonic()
     with pytest.raises(NoticeFailed):
         request("POST", receiver.url(behaviour), body=b"{}", seconds=0.5)
-    assert 0.4 < time.monotonic() - begun < 8
+    assert 0.4 < time.monotonic() - begun < 2
     assert DEADLINE_SECONDS == 10
 
 

@@ -227,7 +227,7 @@ def test_history_waits_for_its_turn_and_refuses_what_comes_too_late(
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda question: broker.ask(RequestKind.HISTORY, question), questions))
     assert all(isinstance(answer, Known) for answer in answers), answers
-    assert 2 < time.monotonic() - begun < 20, "the sixth within 2 s has to wait"
+    assert 2 < time.monotonic() - begun < 6, "the sixth within 2 s has to wait"
     budget = gateway.gateway.history._budget
     gateway.do(lambda: [budget.spend(Question((number,), (number,)), gateway.loop.time()) for number in range(60)])
     late = broker.ask(RequestKind.HISTORY, questions[0] | {"duration": "20 D"}, timeout=3)
@@ -289,7 +289,7 @@ def test_refusal_is_told_by_its_meaning(simulator: SimulatorProcess, gateway: Ru
 def test_ask_without_a_gateway_says_so_at_once() -> None:
     begun = time.monotonic()
     assert broker.ask(RequestKind.POSITIONS, {"account": ""}) == Unknown(GATEWAY_NOT_RUNNING)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 1
 
 
 def test_ask_while_disconnected_says_so_at_once(simulator: SimulatorProcess) -> None:
@@ -299,7 +299,7 @@ def test_ask_while_disconnected_says_so_at_once(simulator: SimulatorProcess) -> 
         gateway.wait_state(SessionState.DISCONNECTED)
         begun = time.monotonic()
         answer = broker.ask(RequestKind.POSITIONS, {"account": ""})
-        assert time.monotonic() - begun < 6
+        assert time.monotonic() - begun < 2
         assert (
             isinstance(answer, Unknown) and answer.reason.startswith("not connected") and "IBKR_PORT" in answer.reason
         )
@@ -328,7 +328,7 @@ def test_mute_broker_does_not_hang_the_asker(simulator: SimulatorProcess, gatewa
     begun = time.monotonic()
     answer = broker.ask(RequestKind.CONTRACT_DETAILS, {"query": {"symbol": "SPY", "sec_type": "STK"}}, timeout=1.5)
     assert isinstance(answer, Unknown) and "timed out" in answer.reason
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 3
 
 
 def test_error_without_end_is_an_answer(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
@@ -337,7 +337,7 @@ def test_error_without_end_is_an_answer(simulator: SimulatorProcess, gateway: Ru
     begun = time.monotonic()
     answer = broker.ask(RequestKind.CONTRACT_DETAILS, {"query": {"symbol": "SPY", "sec_type": "STK"}})
     assert isinstance(answer, Unknown) and "321" in answer.reason
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < 2
 
 
 def test_expired_request_is_given_up(gateway: RunningGateway) -> None:

@@ -11,14 +11,13 @@ from ib_async import IB
 
 from apps.broker.simulator.protocol.framing import LENGTH, decode_fields, encode_frame
 from apps.broker.simulator.testing import SimulatorProcess
-from tests.waiting import PATIENCE
 
 SECONDS = 10.0
 
 
 async def until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
     """Waits for a condition to become true and returns its value."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE * seconds
+    deadline = asyncio.get_running_loop().time() + seconds
     while not (value := condition()):
         if asyncio.get_running_loop().time() > deadline:
             raise TimeoutError(f"did not become true within {seconds:g} s: {condition}")
