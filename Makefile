@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all:
+# Processes start by the dozen: where nothing compiled is kept, each compiles everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 .PHONY: run test lint types unit browser bench quarter storm chaos oracle operators replay lock clean

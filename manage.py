@@ -8,8 +8,11 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradeops.settings")
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from django.core.management import BaseCommand, execute_from_command_line
     from django.db import OperationalError
+
+    # Django's checks load every page. Gateway and worker name those that they need; `check` and `doctor` look at all.
+    BaseCommand.requires_system_checks = ()
 
     try:
         execute_from_command_line(with_underscores(sys.argv))

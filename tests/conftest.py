@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -11,6 +12,8 @@ hypothesis_settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
+    database = connections.settings["default"]
+    database["TEST"]["TEMPLATE"] = database["NAME"]
     settings.PASSWORD_HASHERS = ["tests.hashing.QuickArgon2PasswordHasher", *settings.PASSWORD_HASHERS]
 
 

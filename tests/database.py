@@ -1,4 +1,8 @@
-"""A pytest plugin: one real PostgreSQL for the whole run, in a temporary folder, shared by all workers."""
+"""A pytest plugin: one real PostgreSQL for the whole run, in a temporary folder, shared by all workers.
+
+Migrated once: every worker's database is a copy of its database, and a platform that a test brings up begins with a copy
+of its files unless the test is about the first start.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,43 @@ import atexit
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MIGRATED_CLUSTER = "TRADEOPS_TESTS_MIGRATED_CLUSTER"
 
 
 def start_postgres() -> None:
     from tradeops.processes.postgres import EmbeddedPostgres
 
     folder = Path(tempfile.mkdtemp(prefix="tradeops-tests-"))
-    process, address = EmbeddedPostgres(folder / "postgres", durable=False).start()
+    cluster = EmbeddedPostgres(folder / "postgres", durable=False)
+    process, address = cluster.start()
 
     def stop() -> None:
         process.send_signal(signal.SIGINT)
         process.wait(15)
+
+    def end() -> None:
+        stop()
         shutil.rmtree(folder, ignore_errors=True)
 
-    atexit.register(stop)
+    atexit.register(end)
     os.environ["DATABASE_URL"] = address.dsn()
     os.environ["TRADEOPS_VAR"] = str(folder / "var")
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
+    stop()
+    os.environ[MIGRATED_CLUSTER] = str(folder / "migrated")
+    copy_cluster(cluster.folder, folder / "migrated")
+    process, _ = cluster.start()
+
+
+def copy_cluster(source: Path, to: Path) -> None:
+    """Of a server that does not run. Keeps the owner, on which PostgreSQL insists."""
+    subprocess.run(["cp", "-a", str(source), str(to)], check=True)
 
 
 if "PYTEST_XDIST_WORKER" not in os.environ:

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 import psutil
 import psycopg
 
+from tests.database import MIGRATED_CLUSTER, copy_cluster
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parent.parent
@@ -46,9 +47,11 @@ def free_ports(count: int) -> list[int]:
 
 
 class Platform:
-    def __init__(self, folder: Path, arguments: tuple[str, ...] = (), environment: Mapping[str, str] | None = None):
+    """`is_new`: with an empty folder, as at the very first start; else its database has been migrated."""
+
+    def __init__(self, folder: Path, *, environment: Mapping[str, str] | None = None, is_new: bool = False) -> None:
         self.folder = folder
-        self.arguments = arguments
+        self._is_new = is_new
         self.web_port, self.broker_port, self.control_port = free_ports(3)
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None
@@ -68,8 +71,10 @@ class Platform:
         }
 
     def start(self) -> Self:
+        if not self._is_new and not (self.folder / "postgres").exists():
+            self._take_migrated_database()
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", *self.arguments],
+            [sys.executable, "manage.py", "up"],
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -188,6 +193,11 @@ class Platform:
 
     def wait_until_ready(self, seconds: float = 60) -> None:
         wait_for(lambda: self.session_state() == "ready", seconds=seconds, what=f"session ready\n{self.output[-3000:]}")
+
+    def _take_migrated_database(self) -> None:
+        copy_cluster(Path(os.environ[MIGRATED_CLUSTER]), self.folder / "postgres")
+        address = self.folder / "postgres" / "address.json"
+        address.write_text(json.dumps({**json.loads(address.read_text()), "port": free_ports(1)[0]}))
 
     def _collect(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

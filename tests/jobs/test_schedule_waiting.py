@@ -117,8 +117,11 @@ def desk_in_restart_window(tmp_path: Path, transactional_db: None) -> Iterator[D
             "IBKR_RESTART_ENDS_AT": f"{now + timedelta(minutes=2):%H:%M}",
         }
         try:
-            desk.start_gateway()
+            desk.start("gateway")
             desk.start("worker")
+            wait_for(
+                lambda: GatewaySession.objects.filter(state=SessionState.READY).exists(), seconds=60, what="gateway"
+            )
             wait_for(lambda: WorkerHeartbeat.objects.filter(canaries__gt=0).exists(), what="worker")
             yield desk
         finally:

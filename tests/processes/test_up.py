@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    with Platform(tmp_path_factory.mktemp("up")) as running:
+    with Platform(tmp_path_factory.mktemp("up"), is_new=True) as running:
         running.wait_until_ready()
         yield running
 

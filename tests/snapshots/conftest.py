@@ -1,4 +1,4 @@
-"""A real simulated broker and the real gateway process on the test's database."""
+"""A real simulated broker and a real gateway on the test's database."""
 
 from __future__ import annotations
 
@@ -6,23 +6,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from django.db import connection
 
-from apps.broker.choices import SessionState
-from apps.broker.models import GatewaySession
 from apps.broker.simulator.testing import SimulatorProcess
-from tests.waiting import wait_for
+from tests import commands
+from tests.broker.gateway.running import running
 
 ROOT = Path(__file__).parent.parent.parent
-T = TypeVar("T")
 
 
 class Desk:
-    """Simulator, gateway, and `manage.py` with the environment of both."""
+    """Simulator, gateway, commands, and processes of the platform with the environment of both."""
 
     def __init__(self, simulator: SimulatorProcess, folder: Path) -> None:
         self.simulator = simulator
@@ -35,37 +33,32 @@ class Desk:
             "IBKR_PORT": str(simulator.port),
             "IBKR_SIMULATED": "true",
         }
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self._stack = ExitStack()
 
-    def start(self, command: str) -> subprocess.Popen[bytes]:
+    def start(self, command: str) -> None:
         with (self.folder / f"{command}.log").open("wb") as log:
             arguments = [sys.executable, "manage.py", command]
             process = subprocess.Popen(arguments, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
-        self.processes.append(process)
-        return process
+        self._stack.callback(end, process)
 
     def start_gateway(self) -> None:
-        self.start("gateway")
-        wait_for(self._is_ready, seconds=180, what="gateway ready")
+        """In a thread; `start("gateway")` makes a process of its own."""
+        self._stack.enter_context(running(self.simulator))
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=150, check=False
-        )
+        return commands.manage(*arguments)
 
     def stop(self) -> None:
-        for process in reversed(self.processes):
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._stack.close()
 
-    def _is_ready(self) -> bool:
-        assert self.processes[0].poll() is None, (self.folder / "gateway.log").read_text()
-        return GatewaySession.objects.filter(state=SessionState.READY).exists()
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
@@ -77,6 +70,8 @@ def simulator() -> Iterator[SimulatorProcess]:
 @pytest.fixture
 def desk(simulator: SimulatorProcess, tmp_path: Path, transactional_db: None) -> Iterator[Desk]:
     desk = Desk(simulator, tmp_path)
-    desk.start_gateway()
-    yield desk
-    desk.stop()
+    try:
+        desk.start_gateway()
+        yield desk
+    finally:
+        desk.stop()

@@ -67,7 +67,9 @@ def test_short_put_and_long_call_are_captured_once_a_day(desk: Desk) -> None:
 
 @pytest.mark.mission(69)
 @pytest.mark.mission(79)
-def test_without_permission_the_snapshot_says_so_and_the_others_are_whole(desk: Desk) -> None:
+def test_without_permission_the_snapshot_says_so_and_the_others_are_whole(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     # Before it is held, else the gateway would follow its price already.
     desk.simulator.control("entitle none IWM")
     lost = trade(desk, listed(desk.simulator, "IWM", "P", 0.9), "SELL", 1)
@@ -76,7 +78,7 @@ def test_without_permission_the_snapshot_says_so_and_the_others_are_whole(desk: 
     assert done.returncode == 0, done.stderr
     assert "Connected to IBKR at 127.0.0.1" in done.stdout and "captured 2" in done.stdout
     assert "unknown" in done.stdout and "No live market data permission" in done.stdout
-    assert "Failed to capture current_premium" in done.stderr
+    assert "Failed to capture current_premium" in caplog.text
     row = PositionSnapshot.objects.get(trade=lost)
     assert (row.current_pnl, row.delta, row.stock_price) == (None, None, None)
     assert set(row.missing.values()) == {"no_permission"} and "Client Portal" in row.note

@@ -21,9 +21,10 @@ from apps.strategies import services
 from apps.strategies.domain.universe import SECTORS
 from apps.strategies.models import DailyBar, MomentumSignal, PriceSeries, RebalanceAdvice
 from apps.strategies.price_history import london_date
-from tests.snapshots.conftest import Desk, wait_for
+from tests.snapshots.conftest import Desk
 from tests.snapshots.test_snapshot_end_to_end import STERLING_SXLK, buy
 from tests.strategies import slow
+from tests.waiting import wait_for
 from tradeops.lib import clock
 
 pytestmark = pytest.mark.timeout(600)

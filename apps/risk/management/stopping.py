@@ -33,7 +33,6 @@ BLIND_SECONDS = 8.0
 
 
 class StoppingCommand(BaseCommand):
-    requires_system_checks: list[str] = []  # a wrong setting must not keep anybody from stopping
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--scope", choices=Scope.values, default=Scope.EVERYTHING.value)

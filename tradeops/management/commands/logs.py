@@ -16,7 +16,6 @@ from tradeops.lib.terminal import show
 
 class Command(BaseCommand):
     help = "Show the end of a log, and with --follow what comes next; without a name, which logs there are."
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", help="a log of the list, with or without .log")

@@ -19,7 +19,6 @@ class Command(BaseCommand):
         "Try what the platform is for: the broker, a snapshot (not stored), the pages and their security headers, the "
         "performance maths, the statistics. Exit code 1 if anything fails. Needs the running platform: `manage.py up`."
     )
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the results as one JSON document")

@@ -15,7 +15,6 @@ class Command(BaseCommand):
         "A second one stands by. SIGTERM or Ctrl-C stops it."
     )
     # It must start also while the database is away: that is what it tells people of.
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -16,7 +16,6 @@ class Command(BaseCommand):
         "Run the whole platform in this terminal: database, simulator, gateway, worker, sentinel and web. What dies is "
         "started again; Ctrl-C or SIGTERM stops everything within 10 seconds."
     )
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=settings.WEB_PORT, help="port of the web pages (%(default)s)")

@@ -18,6 +18,7 @@ STOP_SECONDS = 2.8
 
 class Command(BaseCommand):
     help = "Run the gateway: the one process that speaks to Interactive Brokers. SIGTERM or Ctrl-C stops it."
+    requires_system_checks = ("broker",)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

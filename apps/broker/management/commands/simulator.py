@@ -11,7 +11,6 @@ from apps.broker.simulator.state_file import StateError
 
 class Command(BaseCommand):
     help = "Run a simulated IB gateway that speaks the TWS protocol, until SIGTERM or Ctrl-C."
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_arguments(parser)

@@ -20,7 +20,6 @@ STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 
 class Command(BaseCommand):
     help = "Check that everything is in place; each line that is not says what to do. Exit code 1 if one fails."
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--connection", action="store_true", help="only the way to the broker, step by step")

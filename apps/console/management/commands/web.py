@@ -13,7 +13,6 @@ from apps.console.exceptions import PortTaken
 
 class Command(BaseCommand):
     help = "Serve the admin, the desk, the API and the event stream (daphne). SIGTERM or Ctrl-C stops it."
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default=settings.WEB_HOST, help="address to listen on (WEB_HOST)")

@@ -16,7 +16,6 @@ from apps.jobs.supervision.pool import JobCluster
 
 class Command(BaseCommand):
     help = "The processes of the job queue, started and watched by `manage.py worker`. Not for use by hand."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--worker", required=True)
