@@ -21,6 +21,7 @@ from apps.jobs.supervision.channels import Bell
 from apps.jobs.supervision.pusher import Pusher
 from apps.jobs.supervision.seats import Seats
 from tests import emptying
+from tests import commands
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
@@ -82,10 +83,7 @@ class Workers:
         return WorkerHeartbeat.objects.filter(pid=process.pid, **conditions).first()
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=100, check=False
-        )
+        return commands.manage(*arguments)
 
     @property
     def output(self) -> str:

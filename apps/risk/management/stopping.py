@@ -33,7 +33,6 @@ BLIND_SECONDS = 8.0
 
 
 class StoppingCommand(BaseCommand):
-
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--scope", choices=Scope.values, default=Scope.EVERYTHING.value)
         parser.add_argument("--target", default="", help="account code, strategy name or the instrument's conId")
