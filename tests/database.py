@@ -1,7 +1,7 @@
 """A pytest plugin: one real PostgreSQL for the whole run, in a temporary folder, shared by all workers.
 
-Migrated once: the database of every worker is a copy of it, and a platform that a test brings up begins with a copy of its
-files unless the test is about the first start.
+Migrated once: the database of every worker is a copy of it, and a platform that a test brings up begins with a copy of
+its files unless the test is about the first start.
 """
 
 from __future__ import annotations

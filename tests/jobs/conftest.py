@@ -20,8 +20,7 @@ from apps.jobs.queue import PERFORM, Entry
 from apps.jobs.supervision.channels import Bell
 from apps.jobs.supervision.pusher import Pusher
 from apps.jobs.supervision.seats import Seats
-from tests import emptying
-from tests import commands
+from tests import commands, emptying
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
