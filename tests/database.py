@@ -7,6 +7,7 @@ its files unless the test is about the first start.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import signal
@@ -40,12 +41,22 @@ def start_postgres() -> None:
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
     stop()
     os.environ[MIGRATED_CLUSTER] = str(folder / "migrated")
-    copy_cluster(cluster.folder, folder / "migrated")
+    copy(cluster.folder, folder / "migrated")
     process, _ = cluster.start()
 
 
-def copy_cluster(source: Path, to: Path) -> None:
-    """Of a server that does not run. Keeps the owner, on which PostgreSQL insists."""
+def give_migrated_cluster(folder: Path) -> None:
+    """To a folder that does not exist yet: an `EmbeddedPostgres` there starts with all tables."""
+    from tradeops.processes.postgres import free_port
+
+    copy(Path(os.environ[MIGRATED_CLUSTER]), folder)
+    address = folder / "address.json"
+    address.write_text(json.dumps({**json.loads(address.read_text()), "port": free_port()}))
+
+
+def copy(source: Path, to: Path) -> None:
+    """With the owner, on which PostgreSQL insists."""
+    to.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "-a", str(source), str(to)], check=True)
 
 

@@ -11,20 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-import psycopg
 from django.db import connections
-from psycopg import sql
 
-from tradeops.lib.listen import conninfo
-from tradeops.processes.postgres import NAME, EmbeddedPostgres, binaries
+from tests.database import give_migrated_cluster
+from tradeops.processes.postgres import NAME, EmbeddedPostgres
 
 ROOT = Path(__file__).parent.parent
 
 
 class OwnDatabase:
-    """`durable=False` where no test cares what a crash has kept."""
+    """With all tables. `durable=False` where no test cares what a crash has kept."""
 
     def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        give_migrated_cluster(folder)
         self.cluster = EmbeddedPostgres(folder, durable=durable)
         self.process, self.address = self.cluster.start()
 
@@ -41,20 +40,6 @@ class OwnDatabase:
             capture_output=True,
             text=True,
         ).stdout
-
-    def copy_tables(self) -> None:
-        """Those of the database of this test run: quicker than to migrate again."""
-        dump = subprocess.run(
-            [binaries() / "pg_dump", "--format=custom", "--no-owner", "--dbname", conninfo()],
-            check=True,
-            capture_output=True,
-        ).stdout
-        with psycopg.connect(self.address.dsn("postgres"), autocommit=True) as connection:
-            name = sql.Identifier(NAME)
-            connection.execute(sql.SQL("DROP DATABASE {}").format(name))
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        restore = [binaries() / "pg_restore", "--no-owner", "--dbname", self.url]
-        subprocess.run(restore, input=dump, check=True, capture_output=True)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

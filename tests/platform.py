@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 import psutil
 import psycopg
 
-from tests.database import MIGRATED_CLUSTER, copy_cluster
+from tests.database import give_migrated_cluster
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).parent.parent
@@ -72,7 +72,7 @@ class Platform:
 
     def start(self) -> Self:
         if not self._is_new and not (self.folder / "postgres").exists():
-            self._take_migrated_database()
+            give_migrated_cluster(self.folder / "postgres")
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],
             cwd=ROOT,
@@ -193,11 +193,6 @@ class Platform:
 
     def wait_until_ready(self, seconds: float = 60) -> None:
         wait_for(lambda: self.session_state() == "ready", seconds=seconds, what=f"session ready\n{self.output[-3000:]}")
-
-    def _take_migrated_database(self) -> None:
-        copy_cluster(Path(os.environ[MIGRATED_CLUSTER]), self.folder / "postgres")
-        address = self.folder / "postgres" / "address.json"
-        address.write_text(json.dumps({**json.loads(address.read_text()), "port": free_ports(1)[0]}))
 
     def _collect(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

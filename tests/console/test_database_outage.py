@@ -17,7 +17,6 @@ from tests.waiting import wait_for
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnDatabase]:
     database = OwnDatabase(tmp_path_factory.mktemp("outage") / "postgres")
     try:
-        database.manage("migrate", "--verbosity", "0")
         yield database
     finally:
         database.stop()

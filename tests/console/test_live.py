@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,9 +13,9 @@ from django.utils import timezone
 
 from apps.broker.models import Account, GatewaySession, Instrument, Position, Request
 from apps.broker.simulator.testing import SimulatorProcess
-from tests.console.web_process import ROOT, Answer, WebProcess
+from tests.broker.gateway.running import RunningGateway, running
+from tests.console.web_process import Answer, WebProcess
 from tests.waiting import wait_for
-from tradeops.lib.listen import conninfo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIVE = ["/api/live/account-summary", "/api/live/positions", "/api/live/open-orders"]
@@ -42,20 +39,9 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture
-def gateway(simulator: SimulatorProcess, transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "gateway"],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": conninfo(), "IBKR_PORT": str(simulator.port), "IBKR_SIMULATED": "true"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(lambda: GatewaySession.objects.filter(state="ready").exists(), seconds=60)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(20)
+def gateway(simulator: SimulatorProcess, transactional_db: None) -> Iterator[RunningGateway]:
+    with running(simulator) as gateway:
+        yield gateway
 
 
 def assert_unavailable(answer: Answer, detail: str) -> None:

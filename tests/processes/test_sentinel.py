@@ -16,6 +16,7 @@ import psutil
 import psycopg
 import pytest
 
+from tests.database import give_migrated_cluster
 from tests.platform import ROOT
 from tests.processes.webhook import Webhook
 from tests.waiting import wait_for
@@ -46,6 +47,7 @@ class Watched:
     """A database, a webhook and the processes of one test. Gateway, web and a worker elsewhere are alive for a day."""
 
     def __init__(self, folder: Path) -> None:
+        give_migrated_cluster(folder / "postgres")
         self.cluster = EmbeddedPostgres(folder / "postgres", durable=False)
         self.postgres, self.address = self.cluster.start()
         self.webhook = Webhook()
@@ -134,7 +136,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     watched = Watched(tmp_path_factory.mktemp("sentinel"))
     with watched.webhook:
         try:
-            assert watched.manage("migrate", "--verbosity", "0").wait(60) == 0, watched.tail
             yield watched
         finally:
             watched.end_processes()

@@ -30,7 +30,6 @@ class BrokenPlatform:
         with self._stack:
             self.database = OwnDatabase(self.folder / "postgres", durable=True)
             self._stack.callback(self.database.stop)
-            self.database.copy_tables()
             self._forget_the_disk()
             self.wire = Wire(self.database.address.port)
             self._stack.callback(self.wire.close)

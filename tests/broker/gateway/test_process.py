@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,8 +16,9 @@ from apps.broker.choices import SessionState
 from apps.broker.models import GatewaySession, Request
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.journal.models import Event
-from tests.broker.gateway.processes import ROOT, environment, gateway_process
+from tests.broker.gateway.processes import gateway_process
 from tests.broker.gateway.running import running, true_executions, wait_until_tables_agree
+from tests.database import give_migrated_cluster
 from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.processes.postgres import Address, EmbeddedPostgres
@@ -71,11 +70,10 @@ def test_killed_gateway_is_replaced_and_catches_up(simulator: SimulatorProcess) 
 @pytest.fixture
 def own_postgres(tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, Address]]:
     """A database of its own, which the test may stop."""
+    give_migrated_cluster(tmp_path / "postgres")
     postgres = EmbeddedPostgres(tmp_path / "postgres", durable=False)
     process, address = postgres.start()
     try:
-        migrate = [sys.executable, str(ROOT / "manage.py"), "migrate", "--no-input"]
-        subprocess.run(migrate, env=environment(1, database=address.dsn()), capture_output=True, check=True)
         yield postgres, address
     finally:
         postgres.stop_leftover()
