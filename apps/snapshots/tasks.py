@@ -70,7 +70,14 @@ def describe(valuation: Valuation) -> dict[str, Any]:
 def position_snapshots(context: JobContext) -> dict[str, Any]:
     """After the New York close: how every open option trade stands, one snapshot a trade and trading day."""
     check_day(context)
-    found = services.capture_positions(now=context.now, job_run=context.run.pk, progress=context.progress)
+    run = context.run
+    found = services.capture_positions(
+        now=context.now,
+        meant_for=run.purpose,
+        is_last_attempt=run.attempt >= run.max_attempts,
+        job_run=run.pk,
+        progress=context.progress,
+    )
     for line in [*(str(failure) for failure in found.failed), *found.untracked, *found.notes]:
         context.log(line)
     hopeful = [failure for failure in found.failed if failure.may_succeed]
@@ -80,7 +87,7 @@ def position_snapshots(context: JobContext) -> dict[str, Any]:
 
 
 def check_day(context: JobContext) -> None:
-    """A run for a slot of another day would store that day's row with today's values."""
+    """A run for a slot of another day would store today's SPY and VIX with it, whatever the option's exchange."""
     slot = context.run.purpose
     if slot is not None and (meant := trading_day(slot)) != (today := trading_day(context.now)):
         raise TooLate(f"This run was meant for {meant}; the quotes are of {today} by now. Nothing was captured.")

@@ -25,6 +25,7 @@ from tests.snapshots.option_builders import (
     DAY,
     DURING,
     details,
+    gone,
     hold,
     open_trade,
     option,
@@ -171,6 +172,40 @@ def test_greeks_that_come_late_are_asked_for_once_more_while_the_market_is_open(
     assert PositionSnapshot.objects.get().delta == -0.2
 
 
+def test_late_greeks_are_asked_for_once_more_also_where_only_delayed_data_is_permitted() -> None:
+    open_trade()
+    delayed = {"price_source": "delayed", "refusal": "no market data permission", "note": "No live data for ACME."}
+    rounds: list[int] = []
+
+    def late(payload: dict[str, Any]) -> list[dict[str, Any]]:
+        rounds.append(len(payload["con_ids"]))
+        rows: list[dict[str, Any]] = quotes(_1=delayed | (NO_GREEKS if len(rounds) == 1 else {}))(payload)
+        return rows
+
+    with answering(quotes=late, contract_details=details):
+        services.capture_positions(now=DURING)
+    row = PositionSnapshot.objects.get()
+    assert (rounds, row.delta, row.missing, row.note) == ([4, 1], -0.2, {}, "No live data for ACME.")
+
+
+def test_greeks_that_do_not_come_with_delayed_prices_were_not_sent() -> None:
+    open_trade()
+    refused = {"price_source": "delayed", "refusal": "no market data permission"}
+    capture(now=DURING, _1=refused | NO_GREEKS)
+    row = PositionSnapshot.objects.get()
+    assert row.current_premium == 1 and set(row.missing.values()) == {"not_sent"}
+
+
+def test_quotes_of_what_is_around_that_are_not_answered_are_told_as_such() -> None:
+    """Groups of twenty: the underlying, SPY and VIX are in the first, the last options in another."""
+    for con_id in range(1, 31):
+        open_trade(con_id)
+    found = capture(_902=None)
+    assert found.taken
+    for row in found.taken:
+        assert row.missing["vix"] == "not_answered" and row.missing["stock_price"] == "not_answered"
+
+
 @pytest.mark.parametrize(
     ("greeks", "lost"),
     [
@@ -198,7 +233,7 @@ def test_stock_vix_and_spy_without_a_price_are_unknown_and_nothing_else_is() -> 
 def test_contract_that_the_broker_does_not_know_is_told_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     lost, kept = open_trade(1), open_trade(2)
     with caplog.at_level(logging.INFO):
-        found = capture(_1={"symbol": "", "price": None, "greeks": None, "note": "The broker knows no contract 1."})
+        found = capture(_1=gone(1))
     assert PositionSnapshot.objects.get().trade == kept
     [failure] = found.failed
     assert (failure.trade, failure.may_succeed) == (lost, False)
@@ -341,8 +376,7 @@ def test_capture_asks_the_database_as_often_for_nine_as_for_three(django_assert_
 
 def test_option_that_is_gone_does_not_hide_what_its_class_is_on() -> None:
     """Asked what the class is on is the contract that expires last."""
-    gone = option(1, expires_on=DAY)
-    open_trade(instrument=gone)
+    open_trade(instrument=option(1, expires_on=DAY))
     kept = open_trade(2)
     asked: list[int] = []
 
@@ -351,7 +385,7 @@ def test_option_that_is_gone_does_not_hide_what_its_class_is_on() -> None:
         asked.append(con_id)
         return [] if con_id == 1 else details(payload)
 
-    with answering(quotes=quotes(_1={"symbol": "", "note": "gone"}), contract_details=described):
+    with answering(quotes=quotes(_1=gone(1)), contract_details=described):
         services.capture_positions(now=AFTER_CLOSE)
     assert 1 not in asked
     assert PositionSnapshot.objects.get(trade=kept).stock_price == 100

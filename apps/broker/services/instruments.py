@@ -21,6 +21,10 @@ DETAILS_SECONDS = 20.0
 AT_ONCE = 20
 
 
+class NoSuchContract(Unknown):
+    """The broker was asked, and knows none or several: to ask again would change nothing."""
+
+
 def find_instrument(*, con_id: int, requested_by: str, timeout: float = 8.0) -> Known[Instrument] | Unknown:
     """With tick size and price magnifier, without which prices cannot be judged."""
     stored = Instrument.objects.filter(con_id=con_id, min_tick__isnull=False).first()
@@ -33,14 +37,14 @@ def find_instrument(*, con_id: int, requested_by: str, timeout: float = 8.0) -> 
         return answer
     row = next((row for row in answer.value if row["con_id"] == con_id), None)
     if row is None:
-        return Unknown(f"the broker knows no contract {con_id}")
+        return NoSuchContract(f"the broker knows no contract {con_id}")
     return Known(_remember(row, answer.as_of), answer.as_of)
 
 
 def find_each(*, questions: Sequence[Mapping[str, Any]], requested_by: str) -> list[Known[Instrument] | Unknown]:
     """The contract that each description (as of a contract details question) means, asked of the broker at once.
 
-    Remembered with what they tell. Unknown where the broker knows none, or several.
+    Remembered with what they tell. NoSuchContract where the broker knows none, or several.
     """
     found: list[Known[Instrument] | Unknown] = [Unknown("not asked")] * len(questions)
     asked = [Question(RequestKind.CONTRACT_DETAILS, {"query": query}) for query in questions]
@@ -66,13 +70,13 @@ def find_underlyings(*, con_ids: Sequence[int], requested_by: str) -> dict[int, 
 
 def _underlying_id(answer: Known[Any]) -> Known[int] | Unknown:
     con_id = next((row["under_con_id"] for row in answer.value), 0)
-    return Known(con_id, answer.as_of) if con_id else Unknown("the broker names no underlying")
+    return Known(con_id, answer.as_of) if con_id else NoSuchContract("the broker names no underlying")
 
 
 def _only_one(answer: Known[Any], query: Mapping[str, Any]) -> Known[Instrument] | Unknown:
     if len(answer.value) != 1:
         number = len(answer.value) or "no"
-        return Unknown(f"the broker knows {number} contracts {' '.join(str(value) for value in query.values())}")
+        return NoSuchContract(f"the broker knows {number} contracts {' '.join(str(value) for value in query.values())}")
     return Known(_remember(answer.value[0], answer.as_of), answer.as_of)
 
 

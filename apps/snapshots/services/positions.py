@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from apps.broker import selectors as broker_state
 from apps.broker import services as broker
 from apps.broker.choices import TradeDirection
-from apps.broker.models import Trade
+from apps.broker.models import Instrument, Trade
 from apps.journal import services as journal
 from apps.journal.choices import Level
 from apps.snapshots import selectors
@@ -74,33 +74,52 @@ def quiet(done: int, total: int, text: str) -> None:
 
 
 def capture_positions(
-    *, now: datetime, job_run: int | None = None, dry_run: bool = False, progress: Progress = quiet
+    *,
+    now: datetime,
+    meant_for: datetime | None = None,
+    is_last_attempt: bool = True,
+    job_run: int | None = None,
+    dry_run: bool = False,
+    progress: Progress = quiet,
 ) -> Capture:
-    """Ask the broker and store a snapshot of every open option trade that has none of this trading day.
+    """Ask the broker and store a snapshot of every open option trade that has none of its trading day.
+
+    That is the day, by the calendar of its exchange, of `meant_for` (None: of now). A trade whose exchange has begun
+    another day since is left out: its quotes are of that one.
 
     Raises BrokerUnknown, and stores nothing, when the broker cannot be asked. What fails for a single trade is told
-    and kept in `failed`; the others are stored.
+    and kept in `failed`; the others are stored. Unless `is_last_attempt` those whose surroundings (underlying, SPY,
+    VIX) got no answer are left to the next one.
     """
     require_connection()
     trades = list(broker_state.open_option_trades())
     found = Capture(untracked=selectors.untracked_options(trades))
-    days = {trade.pk: trading_day(now, trade.instrument) for trade in trades}
+    days = {trade.pk: trading_day(meant_for or now, trade.instrument) for trade in trades}
     present = selectors.captured_among(days.items())
     due = [trade for trade in trades if (trade.pk, days[trade.pk]) not in present]
     found.already = len(trades) - len(due)
-    if due:
-        _describe(due, found)
-        able = without_failed(due, found)
+    found.failed += [failure for trade in due if (failure := _too_late(trade, days[trade.pk], now))]
+    in_time = without_failed(due, found)
+    _describe(in_time, found)
+    able = without_failed(in_time, found)
+    if able:
         market = read_market(
             [trade.instrument for trade in able], selectors.known_underlyings(able), now=now, progress=progress
         )
-        attempts = (_attempt(trade, days[trade.pk], market, now, job_run, found) for trade in able)
-        rows = [row for row in attempts if row is not None]
+        attempt = Attempt(market, now, is_last_attempt, job_run)
+        rows = [row for trade in able if (row := _attempt(trade, days[trade.pk], attempt, found)) is not None]
         progress(len(rows), len(due), "storing" if not dry_run else "not storing")
         found.taken = rows if dry_run else _store(rows, found)
     if not dry_run:
         _tell(found)
     return found
+
+
+def _too_late(trade: Trade, day: date, now: datetime) -> Failure | None:
+    today = trading_day(now, trade.instrument)
+    if today == day:
+        return None
+    return Failure(trade, f"meant for {day}; its exchange's quotes are of {today} by now", may_succeed=False)
 
 
 def without_failed(trades: Sequence[Trade], found: Capture) -> list[Trade]:
@@ -114,52 +133,68 @@ def _describe(trades: Sequence[Trade], found: Capture) -> None:
     questions = [{"con_id": trade.instrument.con_id} for trade in vague]
     for trade, answer in zip(vague, broker.find_each(questions=questions, requested_by=REQUESTED_BY), strict=True):
         if isinstance(answer, Unknown):
-            found.failed.append(Failure(trade, answer.reason, may_succeed=True))
+            may_succeed = not isinstance(answer, broker.NoSuchContract)
+            found.failed.append(Failure(trade, answer.reason, may_succeed))
         else:
             trade.instrument = answer.value
 
 
-def _attempt(
-    trade: Trade, day: date, market: OptionMarket, now: datetime, job_run: int | None, found: Capture
-) -> PositionSnapshot | None:
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was seen of the market, and what it is used for."""
+
+    market: OptionMarket
+    now: datetime
+    is_last: bool
+    job_run: int | None
+
+    def surroundings_of(self, underlying: Instrument | Unknown) -> Surroundings:
+        return Surroundings(
+            stock=self.market.sight_of(underlying),
+            stock_magnifier=underlying.price_magnifier if isinstance(underlying, Instrument) else 1,
+            vix=self.market.sight_of(self.market.vix),
+            spy=self.market.sight_of(self.market.spy),
+        )
+
+
+def _attempt(trade: Trade, day: date, attempt: Attempt, found: Capture) -> PositionSnapshot | None:
     """None, with the failure kept, when this one cannot be had: the others go on."""
-    con_id = trade.instrument.con_id
+    con_id, market = trade.instrument.con_id, attempt.market
     try:
         if con_id not in market.sights:
             reason = market.failed.get(con_id, "the broker's answer left it out")
             found.failed.append(Failure(trade, reason, may_succeed=con_id not in market.hopeless))
             return None
-        return _row(trade, day, market, now, job_run)
+        around = attempt.surroundings_of(market.underlyings[con_id])
+        if around.unanswered and not attempt.is_last:
+            reason = f"no answer about its underlying, SPY or VIX: {around.unanswered}"
+            found.failed.append(Failure(trade, reason, may_succeed=True))
+            return None
+        return _row(trade, day, attempt, around)
     except Exception as error:
         logger.exception("Failed to capture %s", trade.instrument)
         found.failed.append(Failure(trade, f"{type(error).__name__}: {error}"[:300], may_succeed=False))
         return None
 
 
-def _row(trade: Trade, day: date, market: OptionMarket, now: datetime, job_run: int | None) -> PositionSnapshot:
-    instrument, underlying = trade.instrument, market.underlyings.get(trade.instrument.con_id)
-    sight, stock = market.sights[instrument.con_id], market.sight_of(underlying)
-    around = Surroundings(
-        stock=stock,
-        stock_magnifier=underlying.price_magnifier if underlying else 1,
-        vix=market.sight_of(market.vix),
-        spy=market.sight_of(market.spy),
-    )
+def _row(trade: Trade, day: date, attempt: Attempt, around: Surroundings) -> PositionSnapshot:
+    instrument, underlying = trade.instrument, attempt.market.underlyings[trade.instrument.con_id]
+    sight, stock = attempt.market.sights[instrument.con_id], around.stock
     captured = capture(held_of(trade), day, sight, around)
     notes = [sight.note, stock.note if stock else ""]
     return PositionSnapshot(
         trade=trade,
         snapshot_date=day,
-        captured_at=sight.at or now,
+        captured_at=sight.at or attempt.now,
         account=trade.account,
         instrument=instrument,
-        underlying=underlying,
+        underlying=underlying if isinstance(underlying, Instrument) else None,
         price_source=sight.source,
         stock_price_source=stock.source if stock else "",
         missing={name: reason.value for name, reason in captured.missing.items()},
         missing_count=len(captured.missing),
         note=" ".join(dict.fromkeys(note for note in notes if note))[:NOTE_LENGTH],
-        job_run=job_run,
+        job_run=attempt.job_run,
         **{name: rounded(name, value) for name, value in captured.values.items()},
     )
 
