@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,7 +20,7 @@ from apps.snapshots.models import PositionSnapshot
 CRITICAL = ("delta", "iv", "vix", "dte_remaining")
 DAYS_SHOWN = 30
 NULL_HEAVY_SHOWN = 20
-LEAST_MISSING = int(len(FIELDS) * NULL_HEAVY)
+LEAST_MISSING = math.ceil(len(FIELDS) * NULL_HEAVY)
 
 
 @dataclass(frozen=True, slots=True)
