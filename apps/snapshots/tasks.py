@@ -78,7 +78,7 @@ def position_snapshots(context: JobContext) -> dict[str, Any]:
         job_run=run.pk,
         progress=context.progress,
     )
-    for line in [*(str(failure) for failure in found.failed), *found.untracked, *found.notes]:
+    for line in [*(str(failure) for failure in found.failed), *found.not_yet, *found.untracked, *found.notes]:
         context.log(line)
     hopeful = [failure for failure in found.failed if failure.may_succeed]
     if hopeful:
@@ -99,6 +99,7 @@ def describe_capture(found: Capture) -> dict[str, Any]:
         "already": found.already,
         "incomplete": sum(bool(row.missing) for row in found.taken),
         "failed": [str(failure) for failure in found.failed],
+        "not_yet": found.not_yet,
         "untracked": found.untracked,
         "notice": NO_POSITIONS if found.is_empty_book else "",
     }

@@ -118,6 +118,28 @@ def test_date_is_that_of_the_last_session_in_new_york(now: datetime, day: date) 
     assert PositionSnapshot.objects.get().snapshot_date == day
 
 
+@pytest.mark.mission(45)
+def test_trade_that_was_opened_after_the_close_has_its_first_snapshot_at_the_next_one() -> None:
+    """Else its first row would be of a day on which it did not exist."""
+    kept, late = open_trade(1), open_trade(2, opened_at=AFTER_CLOSE + timedelta(minutes=5))
+    found = capture(now=AFTER_CLOSE + timedelta(hours=1))
+    assert [row.trade for row in found.taken] == [kept] and not found.failed
+    assert found.not_yet == [
+        f"{late.instrument} was opened at 2026-01-15 21:10 UTC, after the close of 2026-01-15: its first snapshot is "
+        "that of the next session's close."
+    ]
+    assert Event.objects.filter(message__contains="1 were opened after the close").exists()
+    assert len(capture(now=AFTER_CLOSE + timedelta(days=1)).taken) == 2
+    assert PositionSnapshot.objects.get(trade=late).snapshot_date == date(2026, 1, 16)
+
+
+def test_book_of_trades_that_are_all_too_young_asks_nothing() -> None:
+    open_trade(opened_at=AFTER_CLOSE)
+    with answering() as asked:
+        found = services.capture_positions(now=AFTER_CLOSE)
+    assert not found.is_empty_book and len(found.not_yet) == 1 and asked == []
+
+
 def test_closed_trades_and_shares_are_not_captured() -> None:
     open_trade(1, closed_at=DURING, open_quantity=0)
     shares = Instrument.objects.create(con_id=5, symbol="ACME", sec_type="STK", currency="USD", as_of=DURING)
@@ -362,13 +384,13 @@ def test_snapshot_outlives_its_trade() -> None:
 
 def test_capture_asks_the_database_as_often_for_nine_as_for_three(django_assert_max_num_queries: Any) -> None:
     for con_id in (1, 2, 3):
-        open_trade(con_id)
+        open_trade(con_id, opened_at=DURING - timedelta(days=1))
     with answering(quotes=quotes(), contract_details=details):
         services.capture_positions(now=AFTER_CLOSE - timedelta(days=1))
         with django_assert_max_num_queries(100) as few:
             services.capture_positions(now=AFTER_CLOSE)
         for con_id in range(4, 10):
-            open_trade(con_id)
+            open_trade(con_id, opened_at=DURING - timedelta(days=1))
         with django_assert_max_num_queries(len(few)):
             services.capture_positions(now=AFTER_CLOSE + timedelta(days=1))
     assert PositionSnapshot.objects.filter(trade__pk=F("trade_id")).count() == 3 + 3 + 9

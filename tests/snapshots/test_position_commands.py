@@ -21,6 +21,7 @@ from apps.snapshots.exceptions import BrokerUnknown, CaptureIncomplete, TooLate
 from apps.snapshots.models import PositionSnapshot
 from tests.snapshots.answering import answering
 from tests.snapshots.option_builders import AFTER_CLOSE, DAY, details, gone, hold, open_trade, option, quotes, stored
+from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SLOT = datetime(2026, 1, 15, 21, 5, tzinfo=UTC)
@@ -56,6 +57,15 @@ def test_command_says_unknown_for_what_is_unknown() -> None:
     open_trade()
     shown = snapshot_positions(_1={"price": None, "price_source": None, "greeks": None})
     assert shown.count("unknown") == 2 and "captured 1" in shown
+
+
+@pytest.mark.mission(50)
+def test_command_says_why_a_trade_is_left_out_that_was_opened_after_the_close() -> None:
+    """In the future, so after every close until now."""
+    open_trade(opened_at=clock.now() + timedelta(days=1))
+    shown = snapshot_positions()
+    assert "its first snapshot is that of the next session's close." in shown and "captured 0" in shown
+    assert "No open option trades" not in shown
 
 
 @pytest.mark.mission(50)
@@ -264,7 +274,7 @@ def test_late_run_leaves_out_trades_whose_exchange_has_begun_another_day(run: Ca
     """Three hours later it is still Thursday in New York, and Friday's session goes on in Tokyo."""
     kept = open_trade()
     tokyo = option(2, "C", "3000", exchange="OSE.JPN", currency="JPY", symbol="NKD", trading_class="NKD")
-    late = open_trade(instrument=tokyo)
+    late = open_trade(instrument=tokyo, opened_at=SLOT - timedelta(days=1))
     result = run(now=AFTER_CLOSE + timedelta(hours=4))
     assert PositionSnapshot.objects.get().trade == kept
     assert result["failed"] == [

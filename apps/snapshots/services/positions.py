@@ -22,7 +22,7 @@ from apps.snapshots.domain.position import Held, Surroundings, capture
 from apps.snapshots.exceptions import IncompleteAnswer
 from apps.snapshots.models import PositionSnapshot
 from apps.snapshots.option_market import REQUESTED_BY, OptionMarket, read_market, require_connection
-from apps.snapshots.trading_day import trading_day
+from apps.snapshots.trading_day import trading_day, trading_session
 from tradeops.lib.known import Unknown
 
 logger = logging.getLogger(__name__)
@@ -52,16 +52,18 @@ class Failure:
 
 @dataclass(slots=True)
 class Capture:
-    """What a run brought. `already`: trades that had their snapshot of the day before it."""
+    """What a run brought. `already`: trades that had their snapshot of the day before it; `not_yet`: a sentence for
+    each trade that was opened only after the day had closed."""
 
     taken: list[PositionSnapshot] = field(default_factory=list)
     already: int = 0
     failed: list[Failure] = field(default_factory=list)
     untracked: list[str] = field(default_factory=list)
+    not_yet: list[str] = field(default_factory=list)
 
     @property
     def is_empty_book(self) -> bool:
-        return not (self.taken or self.already or self.failed)
+        return not (self.taken or self.already or self.failed or self.not_yet)
 
     @property
     def notes(self) -> list[str]:
@@ -85,7 +87,8 @@ def capture_positions(
     """Ask the broker and store a snapshot of every open option trade that has none of its trading day.
 
     That is the day, by the calendar of its exchange, of `meant_for` (None: of now). A trade whose exchange has begun
-    another day since is left out: its quotes are of that one.
+    another day since is left out: its quotes are of that one. So is a trade that was opened after the day had closed:
+    its first snapshot is that of the next session.
 
     Raises BrokerUnknown, and stores nothing, when the broker cannot be asked. What fails for a single trade is told
     and kept in `failed`; the others are stored. Unless `is_last_attempt` those whose surroundings (underlying, SPY,
@@ -94,10 +97,13 @@ def capture_positions(
     require_connection()
     trades = list(broker_state.open_option_trades())
     found = Capture(untracked=selectors.untracked_options(trades))
-    days = {trade.pk: trading_day(meant_for or now, trade.instrument) for trade in trades}
+    sessions = {trade.pk: trading_session(meant_for or now, trade.instrument) for trade in trades}
+    days = {trade: day for trade, (day, _) in sessions.items()}
     present = selectors.captured_among(days.items())
-    due = [trade for trade in trades if (trade.pk, days[trade.pk]) not in present]
-    found.already = len(trades) - len(due)
+    absent = [trade for trade in trades if (trade.pk, days[trade.pk]) not in present]
+    found.already = len(trades) - len(absent)
+    due = [trade for trade in absent if trade.opened_at <= sessions[trade.pk][1].closes_at]
+    found.not_yet = [_not_yet(trade, days[trade.pk]) for trade in absent if trade not in due]
     found.failed += [failure for trade in due if (failure := _too_late(trade, days[trade.pk], now))]
     in_time = without_failed(due, found)
     _describe(in_time, found)
@@ -113,6 +119,13 @@ def capture_positions(
     if not dry_run:
         _tell(found)
     return found
+
+
+def _not_yet(trade: Trade, day: date) -> str:
+    return (
+        f"{trade.instrument} was opened at {trade.opened_at:%Y-%m-%d %H:%M} UTC, after the close of {day}: its first "
+        "snapshot is that of the next session's close."
+    )
 
 
 def _too_late(trade: Trade, day: date, now: datetime) -> Failure | None:
@@ -274,6 +287,7 @@ def _tell(found: Capture) -> None:
     incomplete = sum(bool(row.missing) for row in found.taken)
     message = f"captured {len(found.taken)} position snapshots, {incomplete} of them incomplete"
     message += f"; {found.already} were there already" if found.already else ""
+    message += f"; {len(found.not_yet)} were opened after the close" if found.not_yet else ""
     message += f"; {len(found.failed)} failed" if found.failed else ""
     journal.record(step=STEP, message=message, level=Level.WARN if found.failed else Level.INFO, scope=SCOPE)
 
