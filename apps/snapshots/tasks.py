@@ -80,6 +80,8 @@ def position_snapshots(context: JobContext) -> dict[str, Any]:
     )
     for line in [*(str(failure) for failure in found.failed), *found.not_yet, *found.untracked, *found.notes]:
         context.log(line)
+    if alert := services.tell_coverage(now=context.now):
+        context.log(alert)
     hopeful = [failure for failure in found.failed if failure.may_succeed]
     if hopeful:
         raise CaptureIncomplete(f"{hopeful[0]}. {len(hopeful)} in all; the next attempt takes only what is missing.")

@@ -16,6 +16,7 @@ from apps.jobs.choices import RunState
 from apps.jobs.context import JobContext
 from apps.jobs.domain.plans import following
 from apps.jobs.models import JobRun
+from apps.journal.models import Incident
 from apps.snapshots import selectors
 from apps.snapshots.exceptions import BrokerUnknown, CaptureIncomplete, TooLate
 from apps.snapshots.models import PositionSnapshot
@@ -150,6 +151,34 @@ def test_learning_stats_for_machines() -> None:
     assert document["critical_fields_coverage"] == {"delta": 1, "iv": 0.5, "vix": 1, "dte_remaining": 1}
     assert document["missing"] == {"market_closed": 1}
     assert document["overall_avg_coverage"] == pytest.approx(12.5 / 13)
+
+
+@pytest.mark.mission(53)
+def test_learning_stats_warn_of_a_critical_field_that_is_known_too_seldom() -> None:
+    trade = open_trade()
+    for days in range(4):
+        stored(trade, DAY + timedelta(days=days))
+    stored(trade, DAY + timedelta(days=4), vix=None, spy_price=None)
+    assert "should be known in at least" not in said("learning_stats")
+    stored(trade, DAY + timedelta(days=5), vix=None, spy_price=None)
+    shown = " ".join(said("learning_stats").split())
+    assert "at least 80 % of the snapshots, and are not: vix in 66.7 %." in shown
+    assert json.loads(said("learning_stats", "--json"))["alert"].startswith("Critical fields should be known")
+
+
+@pytest.mark.mission(53)
+def test_job_keeps_an_incident_open_while_a_critical_field_is_known_too_seldom(
+    run: Callable[..., dict[str, Any]],
+) -> None:
+    trade = open_trade()
+    run(_902={"price": None, "price_source": None})
+    incident = Incident.objects.get(key="snapshots:coverage")
+    assert incident.resolved_at is None and "vix in 0.0 %" in incident.detail
+    for days in range(1, 5):
+        stored(trade, DAY - timedelta(days=days))
+    run(slot=SLOT + timedelta(days=1), now=SLOT + timedelta(days=1))
+    incident.refresh_from_db()
+    assert incident.resolved_at is not None
 
 
 def test_learning_stats_of_nothing_and_of_nonsense() -> None:
