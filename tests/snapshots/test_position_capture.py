@@ -12,18 +12,20 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from apps.broker.models import GatewaySession, Instrument, Trade
+from apps.broker.models import Closing, GatewaySession, Instrument, Trade
 from apps.journal.models import Event
 from apps.snapshots import services
 from apps.snapshots.exceptions import BrokerUnknown
 from apps.snapshots.models import PositionSnapshot
 from apps.snapshots.services import Capture
+from tests.reports.builders import execution
 from tests.snapshots.answering import answering
 from tests.snapshots.option_builders import (
     ACME,
     AFTER_CLOSE,
     DAY,
     DURING,
+    account,
     details,
     gone,
     hold,
@@ -352,6 +354,17 @@ def test_option_that_the_mirror_has_not_described_is_described_first() -> None:
     open_trade(instrument=vague)
     capture()
     assert PositionSnapshot.objects.get().current_pnl == 750
+
+
+def test_trades_of_an_option_that_is_described_late_are_derived_anew() -> None:
+    """5 sold at 2.50 and 2 bought back at 1.00, derived while its multiplier was thought to be 1."""
+    vague = option(4, multiplier=Decimal(1), min_tick=None)
+    execution(account(), vague, "SELL", "5", "2.50", DURING, commission="0")
+    execution(account(), vague, "BUY", "2", "1.00", DURING + timedelta(minutes=5), commission="0", perm_id=9)
+    assert Closing.objects.get().net == 3
+    capture()
+    assert Closing.objects.get().net == 300
+    assert PositionSnapshot.objects.get().current_pnl == 450
 
 
 def test_captures_at_the_same_time_store_each_trade_once() -> None:

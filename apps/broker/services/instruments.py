@@ -7,9 +7,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from apps.broker.asking import Question, ask, ask_each
 from apps.broker.choices import RequestKind
-from apps.broker.models import Instrument
+from apps.broker.models import Execution, Instrument
+from apps.broker.services.trades import derive_trades
 from tradeops.lib.known import Known, Unknown
 
 TEXTS = (
@@ -80,7 +83,9 @@ def _only_one(answer: Known[Any], query: Mapping[str, Any]) -> Known[Instrument]
     return Known(_remember(answer.value[0], answer.as_of), answer.as_of)
 
 
+@transaction.atomic
 def _remember(row: Mapping[str, Any], as_of: datetime) -> Instrument:
+    """Where its price turns out to be other money than was thought, its trades are derived anew."""
     values: dict[str, Any] = {name: row[name] for name in TEXTS}
     values |= {
         "expires_on": date.fromisoformat(row["expires_on"]) if row["expires_on"] else None,
@@ -90,4 +95,16 @@ def _remember(row: Mapping[str, Any], as_of: datetime) -> Instrument:
         "price_magnifier": row["price_magnifier"],
         "as_of": as_of,
     }
-    return Instrument.objects.update_or_create(con_id=row["con_id"], defaults=values)[0]
+    before = Instrument.objects.select_for_update().filter(con_id=row["con_id"]).first()
+    found, _ = Instrument.objects.update_or_create(con_id=row["con_id"], defaults=values)
+    if before is not None and _worth(before) != _worth(found):
+        accounts = (
+            Execution.objects.filter(instrument=found).order_by("account_id").values_list("account_id", flat=True)
+        )
+        for account_id in accounts.distinct():
+            derive_trades(account_id=account_id, instrument_id=found.pk)
+    return found
+
+
+def _worth(instrument: Instrument) -> tuple[Decimal, int]:
+    return instrument.multiplier, instrument.price_magnifier

@@ -105,9 +105,7 @@ def capture_positions(
     due = [trade for trade in absent if trade.opened_at <= sessions[trade.pk][1].closes_at]
     found.not_yet = [_not_yet(trade, days[trade.pk]) for trade in absent if trade not in due]
     found.failed += [failure for trade in due if (failure := _too_late(trade, days[trade.pk], now))]
-    in_time = without_failed(due, found)
-    _describe(in_time, found)
-    able = without_failed(in_time, found)
+    able = _described(without_failed(due, found), found)
     if able:
         market = read_market(
             [trade.instrument for trade in able], selectors.known_underlyings(able), now=now, progress=progress
@@ -140,16 +138,20 @@ def without_failed(trades: Sequence[Trade], found: Capture) -> list[Trade]:
     return [trade for trade in trades if trade.pk not in failed]
 
 
-def _describe(trades: Sequence[Trade], found: Capture) -> None:
-    """Without its details a contract's multiplier and magnifier are mere defaults: ask for what is not there yet."""
+def _described(trades: Sequence[Trade], found: Capture) -> list[Trade]:
+    """Those of which the contract is known. Without its details its multiplier and magnifier are mere defaults: what
+    is not there yet is asked for."""
     vague = [trade for trade in trades if trade.instrument.min_tick is None]
+    if not vague:
+        return list(trades)
     questions = [{"con_id": trade.instrument.con_id} for trade in vague]
     for trade, answer in zip(vague, broker.find_each(questions=questions, requested_by=REQUESTED_BY), strict=True):
         if isinstance(answer, Unknown):
             may_succeed = not isinstance(answer, broker.NoSuchContract)
             found.failed.append(Failure(trade, answer.reason, may_succeed))
-        else:
-            trade.instrument = answer.value
+    # What is described only now may be worth other money, and its trades were derived anew.
+    fresh = {trade.pk: trade for trade in broker_state.open_option_trades()}
+    return [fresh[trade.pk] for trade in without_failed(trades, found) if trade.pk in fresh]
 
 
 @dataclass(frozen=True, slots=True)
