@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 
 from ib_async import IB, Contract, ContractDetails, Option
@@ -68,7 +69,8 @@ def open_trades(details: list[ContractDetails]) -> None:
             instrument=instrument,
             direction=TradeDirection.SHORT,
             number=1,
-            opened_at=now,
+            # Whenever this runs, before the last close: what was opened after it has no snapshot yet.
+            opened_at=now - timedelta(days=30),
             quantity=2,
             open_quantity=2,
             entry_price=Decimal(3),

@@ -19,6 +19,7 @@ from apps.jobs import queue, registry, services
 from apps.jobs.context import JobContext
 from apps.jobs.exceptions import JobsError, LeaseLost, StopRequested
 from apps.jobs.hand import Hand
+from apps.jobs.models import JobRun
 from apps.jobs.queue import Entry
 from apps.jobs.registry import Job
 from apps.jobs.services import Claimant, Ending, Failure, Stopped, Success
@@ -50,7 +51,7 @@ def perform(taken: Sequence[tuple[int, int, int, str]]) -> None:
         hand = take_in_hand(endings, turns.pop(0))
         work_off(hand)
         endings, done = hand.endings(), done + len(hand.runs)
-        if hand.was_parted:
+        if give_back_left(hand) or hand.was_parted:
             were_short = False
             break
     insist(lambda: services.exchange(endings=endings, entries=[], claimant=claimant()) if endings else None)
@@ -96,10 +97,24 @@ def take_in_hand(endings: list[Ending], entries: list[Entry]) -> Hand:
     mine = claimant()
     if workplace.mark is not None:
         workplace.mark.take_up(mine.owner)
-    runs = insist(lambda: services.exchange(endings=endings, entries=entries, claimant=mine))
+    runs, claimed_at = insist(lambda: exchange(endings, entries, mine))
     if workplace.seat is not None:
         workplace.seat.claimed()
-    return Hand(runs, workplace.mark)
+    return Hand(runs, claimed_at=claimed_at, mark=workplace.mark)
+
+
+def exchange(endings: list[Ending], entries: list[Entry], mine: Claimant) -> tuple[list[JobRun], float]:
+    """The claimed runs, and a moment of the monotonic clock before which their leases did not begin."""
+    before = time.monotonic()
+    return services.exchange(endings=endings, entries=entries, claimant=mine), before
+
+
+def give_back_left(hand: Hand) -> bool:
+    """What was claimed and not begun in time; whether there was any."""
+    left = hand.left()
+    if left:
+        insist(lambda: services.give_back(runs=left, now=clock.now()))
+    return bool(left)
 
 
 def work_off(hand: Hand) -> None:

@@ -196,10 +196,6 @@ def _state_of(worker: WorkerHeartbeat, now: datetime) -> WorkerState:
     )
 
 
-def last_run(*, job: str) -> JobRun | None:
-    return JobRun.objects.filter(job=job).first()
-
-
 def runs_between(*, start: datetime, end: datetime) -> QuerySet[JobRun]:
     """Runs asked for or due from `start` to just before `end`."""
     return JobRun.objects.filter(created_at__gte=start, created_at__lt=end)

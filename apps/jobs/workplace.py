@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 LONG_SECONDS = 0.02
 # So it is when all that was claimed together takes longer than this.
 TOGETHER_SECONDS = 0.1
+AGAIN_SECONDS = 0.5
 GUARD_SECONDS = 3.0
 
 
@@ -77,15 +78,19 @@ class Workplace:
                 at_hand = hand.context
 
     def _stay_with(self, hand: Hand) -> None:
+        """Once the run at hand is parted from the others, keep its lease until it ends."""
         try:
-            hand.part()
+            parted = hand.part()
         except Exception as error:
-            # The main thread writes all of it when the run has ended, and insists.
+            # To be tried again: until then nobody renews any lease of this hand. What is not parted when all runs have
+            # ended the main thread writes, and insists.
             logger.warning("runs could not be handed on: %s", error)
+            hand.is_done.wait(AGAIN_SECONDS)
+            return
         finally:
             connection.close()
-        if (context := hand.context) is not None:
-            LeaseKeeper(context, hand.is_done).keep()
+        if parted is not None:
+            LeaseKeeper(parted, hand.is_done).keep()
 
 
 workplace = Workplace()

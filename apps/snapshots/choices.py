@@ -9,6 +9,7 @@ class MissingReason(models.TextChoices):
     NO_LINES = "no_lines", "All market data lines were in use"
     REFUSED = "refused", "The broker refused the quote"
     NOT_SENT = "not_sent", "The broker sent nothing in time"
+    NOT_ANSWERED = "not_answered", "The broker did not answer the question"
     NOT_ASKED = "not_asked", "The contract could not be found at the broker"
     NOTHING_PAID = "nothing_paid", "The premium at entry was nothing: no fraction of it can be told"
     UNDESCRIBED = "undescribed", "The contract's strike, right or expiry is not known"

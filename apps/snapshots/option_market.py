@@ -30,6 +30,8 @@ SHARE_OF_LINES = 0.8
 # As the broker's answer names the numbers of its model.
 GREEKS = {"delta": "delta", "theta": "theta", "gamma": "gamma", "vega": "vega", "iv": "implied_volatility"}
 
+NOT_YET = Unknown("not asked")
+
 Progress = Callable[[int, int, str], None]
 
 
@@ -37,19 +39,28 @@ Progress = Callable[[int, int, str], None]
 class OptionMarket:
     """`sights` and `failed` by contract id; `failed` says why nothing is known, `hopeless` of them name no contract.
 
-    `underlyings` by the contract id of the option.
+    `underlyings` by the contract id of the option. Of these, SPY and VIX: Unknown where the broker did not answer,
+    NoSuchContract where it knows none.
     """
 
     sights: dict[int, Sight] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     hopeless: set[int] = field(default_factory=set)
-    underlyings: dict[int, Instrument] = field(default_factory=dict)
-    spy: Instrument | None = None
-    vix: Instrument | None = None
+    underlyings: dict[int, Instrument | Unknown] = field(default_factory=dict)
+    spy: Instrument | Unknown = NOT_YET
+    vix: Instrument | Unknown = NOT_YET
 
-    def sight_of(self, instrument: Instrument | None) -> Sight | None:
-        """None for what could not be found at the broker."""
-        return None if instrument is None else self.sights.get(instrument.con_id, Sight())
+    def sight_of(self, found: Instrument | Unknown) -> Sight | None:
+        """None for a contract that the broker does not know."""
+        if isinstance(found, broker.NoSuchContract):
+            return None
+        if isinstance(found, Unknown):
+            return Sight(was_answered=False, note=found.reason)
+        if found.con_id in self.hopeless:
+            return None
+        if found.con_id in self.failed:
+            return Sight(was_answered=False, note=self.failed[found.con_id])
+        return self.sights.get(found.con_id, Sight())
 
 
 def require_connection() -> None:
@@ -69,32 +80,35 @@ def read_market(
 ) -> OptionMarket:
     """Quotes of the options and of everything their snapshots need, each contract once.
 
-    Raises BrokerUnknown when not a single option was answered.
+    Raises BrokerUnknown when there is no answer about any of the options that the broker may know.
     """
     market = OptionMarket(underlyings=find_underlyings(options, known_underlyings))
     market.spy, market.vix = find_index(SPY), find_index(VIX)
-    around = [*market.underlyings.values(), *(row for row in (market.spy, market.vix) if row is not None)]
+    around = [row for row in (*market.underlyings.values(), market.spy, market.vix) if isinstance(row, Instrument)]
     contracts = {row.con_id: row for row in [*around, *options]}
     look(market, contracts, now, progress)
     again = [con_id for con_id, sight in market.sights.items() if deserves_another_look(contracts[con_id], sight)]
     again += [con_id for con_id in market.failed if con_id not in market.hopeless]
     if again:
         look(market, {con_id: contracts[con_id] for con_id in again}, now, progress)
-    if options and not any(option.con_id in market.sights for option in options):
-        reason = next(iter(market.failed.values()), "no answer").rstrip(".")
+    hopeful = [option.con_id for option in options if option.con_id not in market.hopeless]
+    if hopeful and not any(con_id in market.sights for con_id in hopeful):
+        reason = next((market.failed[con_id] for con_id in hopeful if con_id in market.failed), "no answer").rstrip(".")
         raise BrokerUnknown(f"The broker did not say (quotes of options): {reason}. No snapshot was stored.")
     return market
 
 
-def find_underlyings(options: Sequence[Instrument], known: Mapping[int, Instrument]) -> dict[int, Instrument]:
+def find_underlyings(options: Sequence[Instrument], known: Mapping[int, Instrument]) -> dict[int, Instrument | Unknown]:
     """By the option's contract id; asked once for each class of options that is not known yet."""
     classes: dict[tuple[object, ...], list[Instrument]] = {}
     for option in options:
         classes.setdefault(class_of(option), []).append(option)
-    found: dict[int, Instrument] = {}
+    found: dict[int, Instrument | Unknown] = {}
     unknown: list[list[Instrument]] = []
     for members in classes.values():
-        underlying = next((known[option.con_id] for option in members if option.con_id in known), None)
+        underlying: Instrument | Unknown | None = next(
+            (known[option.con_id] for option in members if option.con_id in known), None
+        )
         if underlying is None:
             unknown.append(members)
         else:
@@ -104,8 +118,8 @@ def find_underlyings(options: Sequence[Instrument], known: Mapping[int, Instrume
     answers = broker.find_underlyings(con_ids=asked, requested_by=REQUESTED_BY)
     for members, con_id in zip(unknown, asked, strict=True):
         answer = answers[con_id]
-        if isinstance(answer, Known):
-            found |= {option.con_id: answer.value for option in members}
+        underlying = answer.value if isinstance(answer, Known) else answer
+        found |= {option.con_id: underlying for option in members}
     return found
 
 
@@ -115,14 +129,14 @@ def class_of(option: Instrument) -> tuple[object, ...]:
     return option.sec_type, option.symbol, option.trading_class, option.currency, expiry
 
 
-def find_index(description: Mapping[str, str]) -> Instrument | None:
+def find_index(description: Mapping[str, str]) -> Instrument | Unknown:
     """From the table, or asked once and remembered there."""
     names = ("symbol", "sec_type", "currency")
     stored = Instrument.objects.filter(min_tick__isnull=False, **{name: description[name] for name in names})
     if (row := stored.order_by("pk").first()) is not None:
         return row
     [answer] = broker.find_each(questions=[description], requested_by=REQUESTED_BY)
-    return answer.value if isinstance(answer, Known) else None
+    return answer.value if isinstance(answer, Known) else answer
 
 
 def look(market: OptionMarket, contracts: Mapping[int, Instrument], now: datetime, progress: Progress) -> None:
@@ -146,9 +160,10 @@ def look(market: OptionMarket, contracts: Mapping[int, Instrument], now: datetim
 
 
 def take_in(market: OptionMarket, contract: Instrument, row: Mapping[str, Any], at: datetime, now: datetime) -> None:
-    if not row["symbol"]:
-        market.failed[contract.con_id] = row["note"] or "the broker knows no such contract"
-        market.hopeless.add(contract.con_id)
+    if not row["exists"]:
+        if contract.con_id not in market.sights:
+            market.failed[contract.con_id] = row["note"] or "the broker knows no such contract"
+            market.hopeless |= {contract.con_id} if row["exists"] is False else set()
         return
     sight, before = read_sight(row, at, was_closed=is_closed(contract, now)), market.sights.get(contract.con_id)
     market.failed.pop(contract.con_id, None)
@@ -157,7 +172,10 @@ def take_in(market: OptionMarket, contract: Instrument, row: Mapping[str, Any], 
 
 
 def read_sight(row: Mapping[str, Any], at: datetime, *, was_closed: bool) -> Sight:
-    """From one row of the broker's answer. Prices that are not above zero, and what is no number, are not there."""
+    """From one row of the broker's answer. Prices that are not above zero, and what is no number, are not there.
+
+    Live prices that are refused are no refusal where delayed ones came: what else is missing was not sent.
+    """
     price, told = find_decimal(row["price"]), row["greeks"] or {}
     greeks = {name: find_decimal(told.get(key)) for name, key in GREEKS.items()}
     has_price = price is not None and price > 0
@@ -167,7 +185,7 @@ def read_sight(row: Mapping[str, Any], at: datetime, *, was_closed: bool) -> Sig
         greeks={
             name: float(value) for name, value in greeks.items() if value is not None and is_plausible(name, value)
         },
-        refusal=row["refusal"] or "",
+        refusal="" if has_price else row["refusal"] or "",
         note=row["note"],
         was_closed=was_closed,
         at=at,

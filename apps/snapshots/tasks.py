@@ -70,9 +70,18 @@ def describe(valuation: Valuation) -> dict[str, Any]:
 def position_snapshots(context: JobContext) -> dict[str, Any]:
     """After the New York close: how every open option trade stands, one snapshot a trade and trading day."""
     check_day(context)
-    found = services.capture_positions(now=context.now, job_run=context.run.pk, progress=context.progress)
-    for line in [*(str(failure) for failure in found.failed), *found.untracked, *found.notes]:
+    run = context.run
+    found = services.capture_positions(
+        now=context.now,
+        meant_for=run.purpose,
+        is_last_attempt=run.attempt >= run.max_attempts,
+        job_run=run.pk,
+        progress=context.progress,
+    )
+    for line in [*(str(failure) for failure in found.failed), *found.not_yet, *found.untracked, *found.notes]:
         context.log(line)
+    if alert := services.tell_coverage(now=context.now):
+        context.log(alert)
     hopeful = [failure for failure in found.failed if failure.may_succeed]
     if hopeful:
         raise CaptureIncomplete(f"{hopeful[0]}. {len(hopeful)} in all; the next attempt takes only what is missing.")
@@ -80,7 +89,7 @@ def position_snapshots(context: JobContext) -> dict[str, Any]:
 
 
 def check_day(context: JobContext) -> None:
-    """A run for a slot of another day would store that day's row with today's values."""
+    """A run for a slot of another day would store today's SPY and VIX with it, whatever the option's exchange."""
     slot = context.run.purpose
     if slot is not None and (meant := trading_day(slot)) != (today := trading_day(context.now)):
         raise TooLate(f"This run was meant for {meant}; the quotes are of {today} by now. Nothing was captured.")
@@ -92,6 +101,7 @@ def describe_capture(found: Capture) -> dict[str, Any]:
         "already": found.already,
         "incomplete": sum(bool(row.missing) for row in found.taken),
         "failed": [str(failure) for failure in found.failed],
+        "not_yet": found.not_yet,
         "untracked": found.untracked,
         "notice": NO_POSITIONS if found.is_empty_book else "",
     }

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from apps.broker.domain.trading_calendars import calendar_of
 from apps.broker.models import Instrument
-from tradeops.lib.sessions import UnknownCalendar, is_open, last_session
+from tradeops.lib.sessions import Session, UnknownCalendar, is_open, last_session
 
 NEW_YORK = "XNYS"
 
@@ -16,7 +16,12 @@ def trading_day(now: datetime, instrument: Instrument | None = None) -> date:
 
     New York's where no other calendar can be told.
     """
-    return last_session(NEW_YORK if instrument is None else calendar_for(instrument), now)[0]
+    return trading_session(now, instrument)[0]
+
+
+def trading_session(now: datetime, instrument: Instrument | None = None) -> tuple[date, Session]:
+    """The session of that day, with the day itself."""
+    return last_session(NEW_YORK if instrument is None else calendar_for(instrument), now)
 
 
 def calendar_for(instrument: Instrument) -> str:

@@ -21,6 +21,7 @@ from apps.jobs.lease import LeaseKeeper
 from apps.jobs.models import JobRun
 from apps.jobs.registry import Job
 from apps.journal.models import Event
+from tests.jobs import attempts
 from tests.jobs.conftest import Desk, ask_for
 from tests.waiting import wait_for
 from tradeops.lib import clock
@@ -30,7 +31,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def claim(run: JobRun, attempt: int = 1, worker: str = "one") -> JobRun | None:
-    return services.claim(run_id=run.pk, attempt=attempt, job=registry.find(run.job), worker=worker, pid=1)
+    return attempts.claim(run_id=run.pk, attempt=attempt, job=registry.find(run.job), worker=worker, pid=1)
 
 
 def job(name: str = "sample_quick") -> Job:
@@ -51,7 +52,7 @@ def test_redelivered_entry_of_an_earlier_attempt_does_nothing() -> None:
     run = ask_for("quick")
     first = claim(run)
     assert first is not None
-    services.fail(run=first, job=job(), error="no", now=clock.now())
+    attempts.fail(run=first, job=job(), error="no", now=clock.now())
     assert claim(run, attempt=1) is None
     assert claim(run, attempt=2) is not None
 
@@ -82,7 +83,7 @@ def test_second_run_of_a_running_job_waits_in_the_queue() -> None:
     assert (second.state, second.attempt) == (RunState.QUEUED, 0)
     lock = queue.find_lock(second.queue_entry)
     assert lock is not None and lock > clock.now()
-    services.succeed(run=running, result={}, report=JobContext(running, clock.now()).report(), now=clock.now())
+    attempts.succeed(run=running, result={}, report=JobContext(running, clock.now()).report(), now=clock.now())
     assert claim(second) is not None
 
 
@@ -93,8 +94,8 @@ def test_late_result_of_a_lost_attempt_is_not_written() -> None:
     assert services.lose(run=late, job=job(), error="frozen", now=clock.now())
     assert claim(run, attempt=2) is not None
     report = JobContext(late, clock.now()).report()
-    assert not services.succeed(run=late, result={"late": True}, report=report, now=clock.now())
-    assert not services.fail(run=late, job=job(), error="late", now=clock.now())
+    assert not attempts.succeed(run=late, result={"late": True}, report=report, now=clock.now())
+    assert not attempts.fail(run=late, job=job(), error="late", now=clock.now())
     run.refresh_from_db()
     assert (run.state, run.attempt, run.result) == (RunState.RUNNING, 2, None)
 
@@ -162,7 +163,7 @@ def test_attempts_are_queued_for_later_and_end_after_the_third() -> None:
         claimed = claim(run, attempt)
         assert claimed is not None
         now = clock.now()
-        services.fail(run=claimed, job=declared, error="no", now=now)
+        attempts.fail(run=claimed, job=declared, error="no", now=now)
         run.refresh_from_db()
         waits.append((run.next_attempt_at - now).total_seconds() if run.next_attempt_at else None)
         assert run.next_attempt_at is None or queue.find_lock(run.queue_entry) == run.next_attempt_at
@@ -176,13 +177,13 @@ def test_failed_run_keeps_the_last_success() -> None:
     good = claim(ask_for("quick"))
     assert good is not None
     at = clock.now()
-    services.succeed(run=good, result={}, report=JobContext(good, at).report(), now=at)
+    attempts.succeed(run=good, result={}, report=JobContext(good, at).report(), now=at)
     bad = ask_for("quick")
     for attempt in (1, 2, 3):
         claimed = claim(bad, attempt)
         assert claimed is not None
         assert status("sample_quick").status == "running"
-        services.fail(run=claimed, job=job(), error="no", now=clock.now())
+        attempts.fail(run=claimed, job=job(), error="no", now=clock.now())
     assert status("sample_quick").status == "failed"
     assert status("sample_quick").last_success_at == at
     assert {entry.status for entry in selectors.job_overview(now=clock.now())} == {"", "failed"}

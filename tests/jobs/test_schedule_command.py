@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.jobs.models import JobSchedule, JobsPause
+from apps.journal.models import Event
 
 pytestmark = [pytest.mark.django_db]
 
@@ -47,7 +48,9 @@ def test_preview_saves_nothing_and_change_does() -> None:
         (["snapshot", "--catch-up", "perhaps"], "Use one of: skip, once, all"),
         (["snapshot", "--depends-on", "daily_snapshot"], "daily_snapshot -> daily_snapshot"),
         (["nonsense"], "There is no job 'nonsense'"),
-        (["signal", "--skip-next"], "has no next run to skip"),
+        (["signal", "--skip-next", "--reason", "quiet"], "has no next run to skip"),
+        (["snapshot", "--skip-next"], "Say why"),
+        (["snapshot", "--unskip"], "was not to be skipped"),
         ([], "Name a job"),
     ],
 )
@@ -58,8 +61,10 @@ def test_what_is_wrong_is_said_and_nothing_saved(arguments: list[str], complaint
 
 
 def test_next_run_is_skipped_and_unskipped() -> None:
-    assert run("snapshot", "--skip-next").count("skipped") == 1
+    assert run("snapshot", "--skip-next", "--reason", "bank holiday").count("skipped") == 1
     assert stored().skip_slot == stored().next_due_at
+    said = Event.objects.order_by("-id").values_list("message", flat=True)
+    assert said[0] == "why the next run of daily_snapshot is skipped: bank holiday"
     assert "skipped" not in run("snapshot", "--unskip")
 
 

@@ -7,11 +7,14 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
-from django.urls import reverse
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse, reverse_lazy
 
 from apps.jobs import services
-from apps.jobs.models import JobSchedule
+from apps.jobs.models import JobRun, JobSchedule
+from apps.journal.models import Event
 from tradeops.lib import clock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sample_jobs")]
@@ -116,24 +119,86 @@ def _with_cron(schedule: JobSchedule) -> JobSchedule:
     return schedule
 
 
-def test_next_run_is_skipped_and_unskipped_from_the_list(client: Client, schedule: JobSchedule) -> None:
-    services.update_schedule(schedule=_with_cron(schedule), now=clock.now(), actor="test")
+LIST = reverse_lazy("admin:jobs_jobschedule_changelist")
+
+
+def tom() -> User:
     user = User.objects.create_user("tom", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=["view_jobschedule", "run_job"]))
-    client.force_login(user)
-    url = reverse("admin:jobs_jobschedule_changelist")
+    return user
 
-    def act(name: str) -> str:
-        return client.post(url, {"action": name, "_selected_action": [schedule.pk]}, follow=True).content.decode()
 
-    page = act("skip_next")
-    schedule.refresh_from_db()
-    assert schedule.skip_slot == schedule.next_due_at and schedule.skipped_by == "tom"
-    assert "The run of sample_quick on" in page and "skipped by tom" in page
-    assert 'class="skipped"' in preview_of(client.get(address(schedule)).content.decode())
-    assert "1 will run after all." in act("unskip")
+def act(client: Client, name: str, *schedules: JobSchedule, **answer: str) -> str:
+    chosen = {"action": name, "_selected_action": [schedule.pk for schedule in schedules]}
+    return client.post(str(LIST), {**chosen, **answer}, follow=True).content.decode()
+
+
+def test_next_run_is_skipped_from_the_list_once_a_reason_is_given(client: Client, schedule: JobSchedule) -> None:
+    services.update_schedule(schedule=_with_cron(schedule), now=clock.now(), actor="test")
+    client.force_login(tom())
+    assert f"sample_quick: {schedule.next_due_at:%a %Y-%m-%d %H:%M} UTC" in act(client, "skip_next", schedule)
+    assert "Say why in a few words." in act(client, "skip_next", schedule, confirmed="yes")
     schedule.refresh_from_db()
     assert schedule.skip_slot is None
+    page = act(client, "skip_next", schedule, confirmed="yes", reason="bank holiday")
+    schedule.refresh_from_db()
+    assert schedule.skip_slot == schedule.next_due_at and schedule.skipped_by == "tom"
+    assert "1 done, 0 left as they are." in page and "skipped by tom" in page
+    assert Event.objects.filter(message__contains="skipped: bank holiday", actor="tom").exists()
+    assert 'class="skipped"' in preview_of(client.get(address(schedule)).content.decode())
+
+
+def test_next_run_is_unskipped_from_the_list_after_a_question(client: Client, schedule: JobSchedule) -> None:
+    services.update_schedule(schedule=_with_cron(schedule), now=clock.now(), actor="test")
+    services.skip_next(schedule=schedule, actor="ann", now=clock.now())
+    client.force_login(tom())
+    act(client, "unskip", schedule)
+    schedule.refresh_from_db()
+    assert schedule.skip_slot == schedule.next_due_at
+    assert "1 done, 0 left as they are." in act(client, "unskip", schedule, confirmed="yes")
+    schedule.refresh_from_db()
+    assert schedule.skip_slot is None
+    assert "was not to be skipped" in act(client, "unskip", schedule, confirmed="yes")
+
+
+def test_jobs_are_run_from_the_list_after_a_question(client: Client, schedule: JobSchedule) -> None:
+    client.force_login(tom())
+    assert "No worker is running" in act(client, "run_now", schedule)
+    assert not JobRun.objects.exists()
+    assert "1 done, 0 left as they are." in act(client, "run_now", schedule, confirmed="yes", reason="to see it")
+    assert JobRun.objects.get().started_by == "tom"
+    assert "waits already" in act(client, "run_now", schedule, confirmed="yes")
+
+
+@pytest.mark.parametrize("name", ["run_now", "skip_next", "unskip"])
+def test_job_with_a_permission_of_its_own_is_left_alone_by_who_lacks_it(
+    client: Client, schedule: JobSchedule, name: str
+) -> None:
+    now = clock.now()
+    services.update_schedule(schedule=_with_cron(schedule), now=now, actor="test")
+    theirs = JobSchedule.objects.get(job="reconciliation")
+    if name == "unskip":
+        for one in (schedule, theirs):
+            services.skip_next(schedule=one, actor="ann", now=now)
+    before = JobSchedule.objects.filter(pk=theirs.pk).values().get()
+    client.force_login(tom())
+    told = act(client, name, schedule, theirs, confirmed="yes", reason="because")
+    assert "You may not act on reconciliation." in told and "1 done, 1 left as they are." in told
+    assert JobSchedule.objects.filter(pk=theirs.pk).values().get() == before
+    assert not JobRun.objects.filter(job="reconciliation").exists()
+
+
+def test_list_asks_the_database_as_often_for_many_schedules_as_for_one(
+    admin_client: Client, schedule: JobSchedule
+) -> None:
+    JobSchedule.objects.exclude(pk=schedule.pk).delete()
+    admin_client.get(str(LIST))
+    with CaptureQueriesContext(connection) as one:
+        admin_client.get(str(LIST))
+    JobSchedule.objects.bulk_create(JobSchedule(job=f"job_{number}") for number in range(20))
+    with CaptureQueriesContext(connection) as many:
+        admin_client.get(str(LIST))
+    assert len(many) == len(one)
 
 
 def test_change_of_the_grace_alone_keeps_what_is_due(admin_client: Client, schedule: JobSchedule) -> None:

@@ -16,6 +16,7 @@ from apps.jobs.models import JobRun
 from apps.journal import services as journal
 from apps.journal.choices import DeliveryState
 from apps.journal.models import Delivery, Incident
+from tests.jobs import attempts
 from tests.journal.receiver import Receiver
 from tradeops.lib import clock
 
@@ -39,13 +40,13 @@ def run_job(*outcomes: bool) -> JobRun:
     job = registry.find("shaky_job")
     run = services.request_run(job=job, started_by="ann", now=clock.now())
     for attempt, succeeds in enumerate(outcomes, start=1):
-        claimed = services.claim(run_id=run.pk, attempt=attempt, job=job, worker="test", pid=1)
+        claimed = attempts.claim(run_id=run.pk, attempt=attempt, job=job, worker="test", pid=1)
         assert claimed is not None
         if succeeds:
             report = JobContext(claimed, clock.now()).report()
-            services.succeed(run=claimed, result={}, report=report, now=clock.now())
+            attempts.succeed(run=claimed, result={}, report=report, now=clock.now())
         else:
-            services.fail(run=claimed, job=job, error=ERROR, now=clock.now())
+            attempts.fail(run=claimed, job=job, error=ERROR, now=clock.now())
     run.refresh_from_db()
     return run
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from apps.broker import services as broker
-from apps.broker.models import Account
+from apps.broker.models import Account, Commission
 from apps.journal.models import Event
 from apps.reports import services
 from apps.reports.domain import periods
@@ -100,6 +100,13 @@ def test_winners_losers_and_round_trips_are_those_of_the_tables() -> None:
     assert "SXLE 0 -31.00" in said  # 770 - 800 - 1
     assert "0.0 % 1 round trip closed" in said
     assert "0.00 / 52.00" in said  # 20 x -2.5 less 2 of commissions
+
+
+def test_report_says_whose_result_counts_a_commission_as_nothing() -> None:
+    desk = week_of_trading()
+    Commission.objects.filter(execution__perm_id=3).delete()
+    said = reading.text(make(desk).content)
+    assert "Winners and losers count a commission as 0, not known yet or without an exchange rate: SXLE." in said
 
 
 @pytest.mark.mission(27)

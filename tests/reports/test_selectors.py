@@ -147,6 +147,20 @@ def test_commission_that_is_not_reported_yet_is_remarked() -> None:
     assert "commission of 1 execution is not known yet" in realised(desk).remarks[0]
 
 
+@pytest.mark.parametrize("unknown", [{"commission": None}, {"commission": "5", "commission_currency": "CHF"}])
+def test_round_trips_and_winners_that_count_a_commission_as_nothing_are_remarked(unknown: dict[str, Any]) -> None:
+    """Bought and sold at a gain; what the purchase cost in commissions nobody knows."""
+    desk, what = build.account(), build.instrument()
+    start, end = build.snapshots(desk, MONDAY, ["1000", "1010"])
+    build.execution(desk, what, "BUY", "10", "50", NOON, **unknown)
+    build.execution(desk, what, "SELL", "10", "51", NOON + timedelta(hours=1))
+    build.mirror_holds(desk, {what: "0"})
+    remark = "Commissions that are not known yet or without an exchange rate are counted as 0: 1 round trip in SXLK"
+    assert any(said.startswith(remark) for said in realised(desk).remarks)
+    found = contributors(start=start, end=end)
+    assert ([(row.name, row.pnl) for row in found.known], found.unpaid) == ([("SXLK", 9)], ["SXLK"])
+
+
 def test_foreign_results_and_commissions_are_converted() -> None:
     """Bought and sold in GBP at 1.25: 100 GBP gross, 5 USD of fees twice = 8 GBP: net 92 GBP = 115 USD."""
     desk, what = build.account(), build.instrument("VOD", currency="GBP")

@@ -78,10 +78,17 @@ def hold(instrument: Instrument, quantity: int) -> None:
     Position.objects.create(account=account(), instrument=instrument, quantity=quantity, average_cost=250, as_of=DURING)
 
 
+def gone(con_id: int) -> dict[str, Any]:
+    """What the broker says of a contract that it does not know."""
+    nothing = dict.fromkeys(("price", "price_source", "greeks"))
+    return {"exists": False, "symbol": "", **nothing, "note": f"The broker knows no contract {con_id}."}
+
+
 def quote(con_id: int, price: str | None = "1.00", **values: Any) -> dict[str, Any]:
     greeks = {"delta": "-0.2", "theta": "-0.05", "gamma": "0.02", "vega": "0.1", "implied_volatility": "0.35"}
     row = {
         "con_id": con_id,
+        "exists": True,
         "symbol": "ACME",
         "price": price,
         "price_source": "market" if price else None,

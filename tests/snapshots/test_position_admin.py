@@ -136,6 +136,14 @@ def test_coverage_shows_every_field_its_bucket_and_why_values_are_missing(
     assert "style=" not in shown.split('id="content-main"')[1]
 
 
+def test_coverage_warns_of_a_critical_field_that_is_known_too_seldom(admin_client: Client) -> None:
+    trade, today = open_trade(), clock.now().date()
+    stored(trade, today, dte_remaining=5)
+    assert "should be known in at least" not in admin_client.get(COVERAGE).content.decode()
+    stored(trade, today - timedelta(days=1), dte_remaining=6, iv=None)
+    assert "and are not: iv in 50.0 %" in admin_client.get(COVERAGE).content.decode()
+
+
 def test_coverage_of_nothing_says_what_fills_it(admin_client: Client) -> None:
     assert "manage.py snapshot_positions" in page(admin_client, COVERAGE)
     assert "manage.py snapshot_positions" in page(admin_client, f"{COVERAGE}?days=nonsense")

@@ -12,19 +12,22 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from apps.broker.models import GatewaySession, Instrument, Trade
+from apps.broker.models import Closing, GatewaySession, Instrument, Trade
 from apps.journal.models import Event
 from apps.snapshots import services
 from apps.snapshots.exceptions import BrokerUnknown
 from apps.snapshots.models import PositionSnapshot
 from apps.snapshots.services import Capture
+from tests.reports.builders import execution
 from tests.snapshots.answering import answering
 from tests.snapshots.option_builders import (
     ACME,
     AFTER_CLOSE,
     DAY,
     DURING,
+    account,
     details,
+    gone,
     hold,
     open_trade,
     option,
@@ -117,6 +120,28 @@ def test_date_is_that_of_the_last_session_in_new_york(now: datetime, day: date) 
     assert PositionSnapshot.objects.get().snapshot_date == day
 
 
+@pytest.mark.mission(45)
+def test_trade_that_was_opened_after_the_close_has_its_first_snapshot_at_the_next_one() -> None:
+    """Else its first row would be of a day on which it did not exist."""
+    kept, late = open_trade(1), open_trade(2, opened_at=AFTER_CLOSE + timedelta(minutes=5))
+    found = capture(now=AFTER_CLOSE + timedelta(hours=1))
+    assert [row.trade for row in found.taken] == [kept] and not found.failed
+    assert found.not_yet == [
+        f"{late.instrument} was opened at 2026-01-15 21:10 UTC, after the close of 2026-01-15: its first snapshot is "
+        "that of the next session's close."
+    ]
+    assert Event.objects.filter(message__contains="1 were opened after the close").exists()
+    assert len(capture(now=AFTER_CLOSE + timedelta(days=1)).taken) == 2
+    assert PositionSnapshot.objects.get(trade=late).snapshot_date == date(2026, 1, 16)
+
+
+def test_book_of_trades_that_are_all_too_young_asks_nothing() -> None:
+    open_trade(opened_at=AFTER_CLOSE)
+    with answering() as asked:
+        found = services.capture_positions(now=AFTER_CLOSE)
+    assert not found.is_empty_book and len(found.not_yet) == 1 and asked == []
+
+
 def test_closed_trades_and_shares_are_not_captured() -> None:
     open_trade(1, closed_at=DURING, open_quantity=0)
     shares = Instrument.objects.create(con_id=5, symbol="ACME", sec_type="STK", currency="USD", as_of=DURING)
@@ -171,6 +196,40 @@ def test_greeks_that_come_late_are_asked_for_once_more_while_the_market_is_open(
     assert PositionSnapshot.objects.get().delta == -0.2
 
 
+def test_late_greeks_are_asked_for_once_more_also_where_only_delayed_data_is_permitted() -> None:
+    open_trade()
+    delayed = {"price_source": "delayed", "refusal": "no market data permission", "note": "No live data for ACME."}
+    rounds: list[int] = []
+
+    def late(payload: dict[str, Any]) -> list[dict[str, Any]]:
+        rounds.append(len(payload["con_ids"]))
+        rows: list[dict[str, Any]] = quotes(_1=delayed | (NO_GREEKS if len(rounds) == 1 else {}))(payload)
+        return rows
+
+    with answering(quotes=late, contract_details=details):
+        services.capture_positions(now=DURING)
+    row = PositionSnapshot.objects.get()
+    assert (rounds, row.delta, row.missing, row.note) == ([4, 1], -0.2, {}, "No live data for ACME.")
+
+
+def test_greeks_that_do_not_come_with_delayed_prices_were_not_sent() -> None:
+    open_trade()
+    refused = {"price_source": "delayed", "refusal": "no market data permission"}
+    capture(now=DURING, _1=refused | NO_GREEKS)
+    row = PositionSnapshot.objects.get()
+    assert row.current_premium == 1 and set(row.missing.values()) == {"not_sent"}
+
+
+def test_quotes_of_what_is_around_that_are_not_answered_are_told_as_such() -> None:
+    """Groups of twenty: the underlying, SPY and VIX are in the first, the last options in another."""
+    for con_id in range(1, 31):
+        open_trade(con_id)
+    found = capture(_902=None)
+    assert found.taken
+    for row in found.taken:
+        assert row.missing["vix"] == "not_answered" and row.missing["stock_price"] == "not_answered"
+
+
 @pytest.mark.parametrize(
     ("greeks", "lost"),
     [
@@ -198,7 +257,7 @@ def test_stock_vix_and_spy_without_a_price_are_unknown_and_nothing_else_is() -> 
 def test_contract_that_the_broker_does_not_know_is_told_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     lost, kept = open_trade(1), open_trade(2)
     with caplog.at_level(logging.INFO):
-        found = capture(_1={"symbol": "", "price": None, "greeks": None, "note": "The broker knows no contract 1."})
+        found = capture(_1=gone(1))
     assert PositionSnapshot.objects.get().trade == kept
     [failure] = found.failed
     assert (failure.trade, failure.may_succeed) == (lost, False)
@@ -297,6 +356,17 @@ def test_option_that_the_mirror_has_not_described_is_described_first() -> None:
     assert PositionSnapshot.objects.get().current_pnl == 750
 
 
+def test_trades_of_an_option_that_is_described_late_are_derived_anew() -> None:
+    """5 sold at 2.50 and 2 bought back at 1.00, derived while its multiplier was thought to be 1."""
+    vague = option(4, multiplier=Decimal(1), min_tick=None)
+    execution(account(), vague, "SELL", "5", "2.50", DURING, commission="0")
+    execution(account(), vague, "BUY", "2", "1.00", DURING + timedelta(minutes=5), commission="0", perm_id=9)
+    assert Closing.objects.get().net == 3
+    capture()
+    assert Closing.objects.get().net == 300
+    assert PositionSnapshot.objects.get().current_pnl == 450
+
+
 def test_captures_at_the_same_time_store_each_trade_once() -> None:
     for con_id in range(1, 6):
         open_trade(con_id)
@@ -327,13 +397,13 @@ def test_snapshot_outlives_its_trade() -> None:
 
 def test_capture_asks_the_database_as_often_for_nine_as_for_three(django_assert_max_num_queries: Any) -> None:
     for con_id in (1, 2, 3):
-        open_trade(con_id)
+        open_trade(con_id, opened_at=DURING - timedelta(days=1))
     with answering(quotes=quotes(), contract_details=details):
         services.capture_positions(now=AFTER_CLOSE - timedelta(days=1))
         with django_assert_max_num_queries(100) as few:
             services.capture_positions(now=AFTER_CLOSE)
         for con_id in range(4, 10):
-            open_trade(con_id)
+            open_trade(con_id, opened_at=DURING - timedelta(days=1))
         with django_assert_max_num_queries(len(few)):
             services.capture_positions(now=AFTER_CLOSE + timedelta(days=1))
     assert PositionSnapshot.objects.filter(trade__pk=F("trade_id")).count() == 3 + 3 + 9
@@ -341,8 +411,7 @@ def test_capture_asks_the_database_as_often_for_nine_as_for_three(django_assert_
 
 def test_option_that_is_gone_does_not_hide_what_its_class_is_on() -> None:
     """Asked what the class is on is the contract that expires last."""
-    gone = option(1, expires_on=DAY)
-    open_trade(instrument=gone)
+    open_trade(instrument=option(1, expires_on=DAY))
     kept = open_trade(2)
     asked: list[int] = []
 
@@ -351,7 +420,7 @@ def test_option_that_is_gone_does_not_hide_what_its_class_is_on() -> None:
         asked.append(con_id)
         return [] if con_id == 1 else details(payload)
 
-    with answering(quotes=quotes(_1={"symbol": "", "note": "gone"}), contract_details=described):
+    with answering(quotes=quotes(_1=gone(1)), contract_details=described):
         services.capture_positions(now=AFTER_CLOSE)
     assert 1 not in asked
     assert PositionSnapshot.objects.get(trade=kept).stock_price == 100

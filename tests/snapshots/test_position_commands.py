@@ -16,11 +16,13 @@ from apps.jobs.choices import RunState
 from apps.jobs.context import JobContext
 from apps.jobs.domain.plans import following
 from apps.jobs.models import JobRun
+from apps.journal.models import Incident
 from apps.snapshots import selectors
 from apps.snapshots.exceptions import BrokerUnknown, CaptureIncomplete, TooLate
 from apps.snapshots.models import PositionSnapshot
 from tests.snapshots.answering import answering
-from tests.snapshots.option_builders import AFTER_CLOSE, DAY, details, hold, open_trade, option, quotes, stored
+from tests.snapshots.option_builders import AFTER_CLOSE, DAY, details, gone, hold, open_trade, option, quotes, stored
+from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SLOT = datetime(2026, 1, 15, 21, 5, tzinfo=UTC)
@@ -59,6 +61,15 @@ def test_command_says_unknown_for_what_is_unknown() -> None:
 
 
 @pytest.mark.mission(50)
+def test_command_says_why_a_trade_is_left_out_that_was_opened_after_the_close() -> None:
+    """In the future, so after every close until now."""
+    open_trade(opened_at=clock.now() + timedelta(days=1))
+    shown = snapshot_positions()
+    assert "its first snapshot is that of the next session's close." in shown and "captured 0" in shown
+    assert "No open option trades" not in shown
+
+
+@pytest.mark.mission(50)
 def test_empty_book_is_a_friendly_notice() -> None:
     shown = snapshot_positions()
     assert "No open option trades: nothing to capture." in shown and "captured 0" in shown
@@ -91,7 +102,7 @@ def test_command_fails_for_a_trade_that_was_not_captured() -> None:
     open_trade()
     open_trade(2)
     with pytest.raises(CommandError, match="Failed to capture ACME"):
-        snapshot_positions(_1={"symbol": "", "note": "The broker knows no contract 1."})
+        snapshot_positions(_1=gone(1))
     assert PositionSnapshot.objects.count() == 1
 
 
@@ -142,6 +153,34 @@ def test_learning_stats_for_machines() -> None:
     assert document["overall_avg_coverage"] == pytest.approx(12.5 / 13)
 
 
+@pytest.mark.mission(53)
+def test_learning_stats_warn_of_a_critical_field_that_is_known_too_seldom() -> None:
+    trade = open_trade()
+    for days in range(4):
+        stored(trade, DAY + timedelta(days=days))
+    stored(trade, DAY + timedelta(days=4), vix=None, spy_price=None)
+    assert "should be known in at least" not in said("learning_stats")
+    stored(trade, DAY + timedelta(days=5), vix=None, spy_price=None)
+    shown = " ".join(said("learning_stats").split())
+    assert "at least 80 % of the snapshots, and are not: vix in 66.7 %." in shown
+    assert json.loads(said("learning_stats", "--json"))["alert"].startswith("Critical fields should be known")
+
+
+@pytest.mark.mission(53)
+def test_job_keeps_an_incident_open_while_a_critical_field_is_known_too_seldom(
+    run: Callable[..., dict[str, Any]],
+) -> None:
+    trade = open_trade()
+    run(_902={"price": None, "price_source": None})
+    incident = Incident.objects.get(key="snapshots:coverage")
+    assert incident.resolved_at is None and "vix in 0.0 %" in incident.detail
+    for days in range(1, 5):
+        stored(trade, DAY - timedelta(days=days))
+    run(slot=SLOT + timedelta(days=1), now=SLOT + timedelta(days=1))
+    incident.refresh_from_db()
+    assert incident.resolved_at is not None
+
+
 def test_learning_stats_of_nothing_and_of_nonsense() -> None:
     assert "No position snapshots yet" in said("learning_stats")
     assert json.loads(said("learning_stats", "--json"))["overall_avg_coverage"] is None
@@ -179,17 +218,28 @@ def test_job_follows_the_close_through_half_days_holidays_and_daylight_saving() 
 def run() -> Callable[..., dict[str, Any]]:
     """Run the job's function as an attempt of a run for a slot, by default that of its day."""
 
-    def attempt(*, now: datetime = AFTER_CLOSE, slot: datetime | None = SLOT, **changed: Any) -> dict[str, Any]:
-        row = JobRun.objects.create(
-            job="position_snapshots", slot=slot, state=RunState.RUNNING, max_attempts=3, started_by="test"
-        )
+    def perform(
+        *,
+        now: datetime = AFTER_CLOSE,
+        slot: datetime | None = SLOT,
+        attempt: int = 1,
+        contract_details: Any = details,
+        **changed: Any,
+    ) -> dict[str, Any]:
+        values = {"attempt": attempt, "max_attempts": 3, "started_by": "test"}
+        row = JobRun.objects.create(job="position_snapshots", slot=slot, state=RunState.RUNNING, **values)
         try:
-            with answering(quotes=quotes(**changed), contract_details=details):
+            with answering(quotes=quotes(**changed), contract_details=contract_details):
                 return registry.find("position_snapshots").function(JobContext(row, now))
         finally:
             JobRun.objects.filter(pk=row.pk).update(state=RunState.SUCCEEDED)
 
-    return attempt
+    return perform
+
+
+def but_not(symbol: str) -> Callable[[dict[str, Any]], Any]:
+    """Every contract is described, only that of this name gets no answer."""
+    return lambda payload: None if payload["query"].get("symbol") == symbol else details(payload)
 
 
 @pytest.mark.mission(45)
@@ -220,7 +270,7 @@ def test_job_is_tried_again_for_what_may_still_come(run: Callable[..., dict[str,
 def test_job_is_not_tried_again_for_a_contract_that_does_not_exist(run: Callable[..., dict[str, Any]]) -> None:
     open_trade()
     open_trade(2)
-    result = run(_1={"symbol": "", "note": "The broker knows no contract 1."})
+    result = run(_1=gone(1))
     assert result["captured"] == 1 and len(result["failed"]) == 1
 
 
@@ -247,6 +297,56 @@ def test_run_of_another_day_would_store_wrong_values_and_is_refused(
     with pytest.raises(TooLate, match="meant for 2026-01-15; the quotes are of 2026-01-16"):
         run(now=AFTER_CLOSE + late)
     assert not PositionSnapshot.objects.exists()
+
+
+def test_late_run_leaves_out_trades_whose_exchange_has_begun_another_day(run: Callable[..., dict[str, Any]]) -> None:
+    """Three hours later it is still Thursday in New York, and Friday's session goes on in Tokyo."""
+    kept = open_trade()
+    tokyo = option(2, "C", "3000", exchange="OSE.JPN", currency="JPY", symbol="NKD", trading_class="NKD")
+    late = open_trade(instrument=tokyo, opened_at=SLOT - timedelta(days=1))
+    result = run(now=AFTER_CLOSE + timedelta(hours=4))
+    assert PositionSnapshot.objects.get().trade == kept
+    assert result["failed"] == [
+        f"Failed to capture {late.instrument}: meant for 2026-01-15; its exchange's quotes are of 2026-01-16 by now"
+    ]
+    friday = run(slot=SLOT + timedelta(days=1), now=AFTER_CLOSE + timedelta(days=1))
+    assert (friday["captured"], friday["already"]) == (2, 0)
+
+
+def test_trade_whose_surroundings_got_no_answer_waits_for_the_next_attempt(run: Callable[..., dict[str, Any]]) -> None:
+    open_trade()
+    with pytest.raises(CaptureIncomplete, match="no answer about its underlying, SPY or VIX: not connected"):
+        run(contract_details=but_not("VIX"))
+    assert not PositionSnapshot.objects.exists()
+    result = run(slot=SLOT + timedelta(minutes=1), attempt=3, contract_details=but_not("VIX"))
+    assert (result["captured"], result["failed"]) == (1, [])
+    row = PositionSnapshot.objects.get()
+    assert (row.vix, row.missing) == (None, {"vix": "not_answered"})
+
+
+def test_book_of_options_that_are_all_gone_is_no_failure_of_the_job(run: Callable[..., dict[str, Any]]) -> None:
+    open_trade()
+    result = run(_1=gone(1))
+    assert (result["captured"], len(result["failed"])) == (0, 1)
+
+
+def test_job_is_not_tried_again_for_an_option_that_nobody_can_describe(run: Callable[..., dict[str, Any]]) -> None:
+    open_trade()
+    open_trade(instrument=option(2, min_tick=None))
+
+    def described(payload: dict[str, Any]) -> Any:
+        return [] if payload["query"].get("con_id") == 2 else details(payload)
+
+    result = run(contract_details=described)
+    assert result["captured"] == 1 and "the broker knows no contracts 2" in result["failed"][0]
+
+
+def test_job_is_tried_again_for_an_option_about_which_nobody_could_be_asked(run: Callable[..., dict[str, Any]]) -> None:
+    open_trade()
+    open_trade(2)
+    with pytest.raises(CaptureIncomplete, match="no answer within 20 s"):
+        run(_2={**gone(2), "exists": None, "note": "no answer within 20 s"})
+    assert PositionSnapshot.objects.count() == 1
 
 
 def test_run_by_hand_belongs_to_no_slot(run: Callable[..., dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -21,10 +21,18 @@ pytestmark = pytest.mark.timeout(400)
 
 
 def trade(desk: Desk, contract: Contract, side: str, quantity: int) -> Trade:
-    """By hand in TWS; the trade as the ledger derives it."""
+    """By hand in TWS; the trade as the ledger derives it, put back to before the last close.
+
+    The simulated market trades at any hour, and what is opened after a close has no snapshot of that day.
+    """
     desk.simulator.control(f"trade {contract.conId} {side} {quantity}")
     found = Trade.objects.filter(instrument__con_id=contract.conId, closed_at=None, open_quantity=quantity)
-    return wait_for(lambda: found.first(), seconds=120, what=f"the trade of {contract.localSymbol}")
+    # Once its commission is known nothing more is told of it, so nothing derives it anew.
+    derived = wait_for(
+        lambda: found.filter(commissions_known=True).first(), seconds=120, what=f"the trade of {contract.localSymbol}"
+    )
+    Trade.objects.filter(pk=derived.pk).update(opened_at=derived.opened_at - timedelta(days=7))
+    return derived
 
 
 def capture(desk: Desk, *options: str) -> dict[str, Any]:

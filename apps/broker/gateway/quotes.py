@@ -10,9 +10,9 @@ from ib_async import Contract, OptionComputation, Ticker
 
 from apps.broker.domain.codes import Meaning, rule_for
 from apps.broker.domain.prices import ChosenPrice, Greeks, Quote, choose_price
-from apps.broker.exceptions import BrokerError, NotConnectedError
+from apps.broker.exceptions import AnswerError, BrokerError, NotConnectedError
 from apps.broker.gateway import parsing
-from apps.broker.gateway.contracts import Contracts
+from apps.broker.gateway.contracts import NO_SUCH_CONTRACT, Contracts
 from apps.broker.gateway.lines import DELAYED, DELAYED_FROZEN, LINK_LOST, LIVE, Line, Lines
 from apps.broker.gateway.sharing import Shared
 
@@ -36,11 +36,14 @@ class Quotes:
 
     async def _row(self, con_id: int) -> dict[str, Any]:
         try:
-            contract = await self._contracts.for_data(con_id)
+            return await self._quoted(con_id, await self._contracts.for_data(con_id))
         except NotConnectedError:
             raise
         except BrokerError as error:
-            return quote_answer(con_id, None, [], None, str(error))
+            exists = False if isinstance(error, AnswerError) and error.code == NO_SUCH_CONTRACT else None
+            return quote_answer(con_id, None, [], None, str(error), exists=exists)
+
+    async def _quoted(self, con_id: int, contract: Contract) -> dict[str, Any]:
         held = self._delayed_by_refusal(con_id)
         if held is not None:
             quote = quote_of(held)
@@ -71,6 +74,9 @@ class Quotes:
             await first_values(line)
             if line.code == LINK_LOST:
                 raise NotConnectedError(line.text)
+            if line.code == NO_SUCH_CONTRACT:
+                # Our table still describes an expired option: only the subscription tells that it is gone.
+                raise AnswerError(hint(contract, line), NO_SUCH_CONTRACT)
             return quote_of(line), hint(contract, line), rule_for(line.code).meaning if line.code else None
 
 
@@ -159,13 +165,19 @@ def quote_answer(
     chosen: ChosenPrice | None,
     note: str,
     refusal: Meaning | None = None,
+    *,
+    exists: bool | None = True,
 ) -> dict[str, Any]:
-    """`refusal`: what the broker refused first, None where it refused nothing."""
+    """`refusal`: what the broker refused first, None where it refused nothing.
+
+    `exists`: False where the broker said that there is no such contract, None where it could not be asked about it.
+    """
     shown = chosen.quote if chosen else next(iter(quotes), None)
     greeks = shown.greeks if shown else None
     number = parsing.decimal_text
     return {
         "con_id": con_id,
+        "exists": exists,
         "symbol": contract.symbol if contract else "",
         "price": number(chosen.price) if chosen else None,
         "price_source": chosen.source.value if chosen else None,

@@ -1,7 +1,7 @@
 """What people and other apps may do with the broker: ask it, unlock live trading, order, and stop trading."""
 
 from apps.broker.asking import Question, ask, ask_each
-from apps.broker.services.instruments import find_each, find_instrument, find_underlyings
+from apps.broker.services.instruments import NoSuchContract, find_each, find_instrument, find_underlyings
 from apps.broker.services.orders import (
     Terms,
     approve_order,
@@ -16,6 +16,7 @@ from apps.broker.services.trading_states import release_trading_state, set_tradi
 from apps.broker.services.unlocks import revoke_live, unlock_live
 
 __all__ = [
+    "NoSuchContract",
     "Question",
     "Terms",
     "approve_order",

@@ -7,9 +7,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from apps.broker.asking import Question, ask, ask_each
 from apps.broker.choices import RequestKind
-from apps.broker.models import Instrument
+from apps.broker.models import Execution, Instrument
+from apps.broker.services.trades import derive_trades
 from tradeops.lib.known import Known, Unknown
 
 TEXTS = (
@@ -19,6 +22,10 @@ TEXTS = (
 # Details of a busy broker take their time; more at once would not be faster.
 DETAILS_SECONDS = 20.0
 AT_ONCE = 20
+
+
+class NoSuchContract(Unknown):
+    """The broker was asked, and knows none or several: to ask again would change nothing."""
 
 
 def find_instrument(*, con_id: int, requested_by: str, timeout: float = 8.0) -> Known[Instrument] | Unknown:
@@ -33,14 +40,14 @@ def find_instrument(*, con_id: int, requested_by: str, timeout: float = 8.0) -> 
         return answer
     row = next((row for row in answer.value if row["con_id"] == con_id), None)
     if row is None:
-        return Unknown(f"the broker knows no contract {con_id}")
+        return NoSuchContract(f"the broker knows no contract {con_id}")
     return Known(_remember(row, answer.as_of), answer.as_of)
 
 
 def find_each(*, questions: Sequence[Mapping[str, Any]], requested_by: str) -> list[Known[Instrument] | Unknown]:
     """The contract that each description (as of a contract details question) means, asked of the broker at once.
 
-    Remembered with what they tell. Unknown where the broker knows none, or several.
+    Remembered with what they tell. NoSuchContract where the broker knows none, or several.
     """
     found: list[Known[Instrument] | Unknown] = [Unknown("not asked")] * len(questions)
     asked = [Question(RequestKind.CONTRACT_DETAILS, {"query": query}) for query in questions]
@@ -66,17 +73,19 @@ def find_underlyings(*, con_ids: Sequence[int], requested_by: str) -> dict[int, 
 
 def _underlying_id(answer: Known[Any]) -> Known[int] | Unknown:
     con_id = next((row["under_con_id"] for row in answer.value), 0)
-    return Known(con_id, answer.as_of) if con_id else Unknown("the broker names no underlying")
+    return Known(con_id, answer.as_of) if con_id else NoSuchContract("the broker names no underlying")
 
 
 def _only_one(answer: Known[Any], query: Mapping[str, Any]) -> Known[Instrument] | Unknown:
     if len(answer.value) != 1:
         number = len(answer.value) or "no"
-        return Unknown(f"the broker knows {number} contracts {' '.join(str(value) for value in query.values())}")
+        return NoSuchContract(f"the broker knows {number} contracts {' '.join(str(value) for value in query.values())}")
     return Known(_remember(answer.value[0], answer.as_of), answer.as_of)
 
 
+@transaction.atomic
 def _remember(row: Mapping[str, Any], as_of: datetime) -> Instrument:
+    """Where its price turns out to be other money than was thought, its trades are derived anew."""
     values: dict[str, Any] = {name: row[name] for name in TEXTS}
     values |= {
         "expires_on": date.fromisoformat(row["expires_on"]) if row["expires_on"] else None,
@@ -86,4 +95,16 @@ def _remember(row: Mapping[str, Any], as_of: datetime) -> Instrument:
         "price_magnifier": row["price_magnifier"],
         "as_of": as_of,
     }
-    return Instrument.objects.update_or_create(con_id=row["con_id"], defaults=values)[0]
+    before = Instrument.objects.select_for_update().filter(con_id=row["con_id"]).first()
+    found, _ = Instrument.objects.update_or_create(con_id=row["con_id"], defaults=values)
+    if before is not None and _worth(before) != _worth(found):
+        accounts = (
+            Execution.objects.filter(instrument=found).order_by("account_id").values_list("account_id", flat=True)
+        )
+        for account_id in accounts.distinct():
+            derive_trades(account_id=account_id, instrument_id=found.pk)
+    return found
+
+
+def _worth(instrument: Instrument) -> tuple[Decimal, int]:
+    return instrument.multiplier, instrument.price_magnifier

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from apps.jobs import registry
 from apps.jobs.exceptions import JobsError
+from apps.jobs.models import JobRun, JobSchedule
 from tradeops.lib.admin import ModelAdmin
 
 TEMPLATE = "admin/jobs/confirm.html"
 CONFIRMED = "confirmed"
+# So that a form holds them all.
+MOST_AT_ONCE = 500
+
+
+Row = TypeVar("Row", JobRun, JobSchedule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,53 @@ def confirm(
         return HttpResponseRedirect(address)
     context = {"title": question.title, "question": question, "form": form, "opts": admin.opts}
     return TemplateResponse(request, TEMPLATE, {**admin.admin_site.each_context(request), **context})
+
+
+def confirm_many(
+    admin: ModelAdmin,
+    request: HttpRequest,
+    rows: QuerySet[Row],
+    act: Callable[[Row, str], object],
+    *,
+    action: str,
+    title: str,
+    button: str,
+    sentences: Sequence[str],
+    is_dangerous: bool = False,
+    describe: Callable[[Row], str] = str,
+) -> HttpResponse:
+    """Ask once for all the rows chosen in a list, then `act(row, reason)` on each and tell how many were done.
+
+    A row whose job the user may not act on, and one of which `act` raises JobsError, is left as it is and told.
+    `is_dangerous` asks for a reason.
+    """
+    chosen: list[Row] = list(rows[:MOST_AT_ONCE])
+    question = Question(
+        title=title,
+        sentences=sentences,
+        button=button,
+        back=request.get_full_path(),
+        is_dangerous=is_dangerous,
+        needs_reason=is_dangerous,
+        items=[describe(row) for row in chosen],
+        fields=(("action", action), *((ACTION_CHECKBOX_NAME, row.pk) for row in chosen)),
+    )
+
+    def act_on_all(reason: str) -> tuple[str, str]:
+        done = sum(_is_done(admin, request, row, lambda row: act(row, reason)) for row in chosen)
+        return f"{done} done, {len(chosen) - done} left as they are.", question.back
+
+    return confirm(admin, request, question, act_on_all)
+
+
+def _is_done(admin: ModelAdmin, request: HttpRequest, row: Row, act: Callable[[Row], object]) -> bool:
+    try:
+        require_right(request, row.job)
+        act(row)
+    except (JobsError, PermissionDenied) as error:
+        admin.message_user(request, str(error) or f"You may not act on {row.job}.", messages.WARNING)
+        return False
+    return True
 
 
 def may_act(request: HttpRequest, job: str = "") -> bool:

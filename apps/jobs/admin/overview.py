@@ -101,8 +101,8 @@ class OverviewAdmin(ReadOnlyAdmin):
         question = Question(f"Run the next slot of {name} after all?", (), "Do not skip it", back=page())
 
         def act(reason: str) -> tuple[str, str]:
-            kept = services.unskip(schedule=schedule, actor=actor, now=clock.now())
-            return f"{name} runs as planned." if kept else f"{name} was not to be skipped.", page()
+            actions.unskip(schedule=schedule, actor=actor, reason=reason, now=clock.now())
+            return f"{name} runs as planned.", page()
 
         return confirm(self, request, question, act)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -16,19 +14,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.jobs import registry, run_view
-from apps.jobs.admin.confirming import Question, confirm, may_act, require_right
+from apps.jobs.admin.confirming import Question, confirm, confirm_many, may_act, require_right
 from apps.jobs.choices import UNSUCCESSFUL, RunState
 from apps.jobs.domain.wording import span
-from apps.jobs.exceptions import JobsError
 from apps.jobs.models import JobRun, JobSchedule
 from apps.jobs.run_view import TONES
 from apps.jobs.services import actions
 from tradeops.lib import clock
 from tradeops.lib.admin import ReadOnlyAdmin
-
-# So that a form holds them all.
-MOST_AT_ONCE = 500
-Act = Callable[[int, str], str]
 
 
 class JobFilter(admin.SimpleListFilter):
@@ -138,7 +131,8 @@ class JobRunAdmin(ReadOnlyAdmin):
         question = Question(title, sentences, button, address(run), is_dangerous=True, needs_reason=True)
 
         def act(reason: str) -> tuple[str, str]:
-            return cancelled(actor)(pk, reason), address(run)
+            at_once = actions.cancel_or_stop(run_id=pk, actor=actor, reason=reason, now=clock.now())
+            return f"Run {pk} is {'cancelled' if at_once else 'asked to stop'}.", address(run)
 
         return confirm(self, request, question, act)
 
@@ -155,59 +149,34 @@ class JobRunAdmin(ReadOnlyAdmin):
         return confirm(self, request, question, act)
 
     @admin.action(description="Retry", permissions=["act"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[JobRun]) -> HttpResponse | None:
+    def retry(self, request: HttpRequest, queryset: QuerySet[JobRun]) -> HttpResponse:
         actor = request.user.get_username()
-
-        def act(pk: int, reason: str) -> str:
-            return f"run {actions.retry_run(run_id=pk, actor=actor, reason=reason, now=clock.now()).pk} queued"
-
         sentences = ["Each is done again by a new run, for the same slot. Those that succeeded or go on are left out."]
-        return self._many(request, queryset, "retry", "Retry these runs?", "Retry", sentences, act)
-
-    @admin.action(description="Cancel or stop", permissions=["act"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[JobRun]) -> HttpResponse | None:
-        sentences = ["Waiting runs are cancelled at once.", STOPPING]
-        act = cancelled(request.user.get_username())
-        return self._many(request, queryset, "cancel", "Cancel these runs?", "Cancel them", sentences, act)
-
-    def _many(
-        self,
-        request: HttpRequest,
-        queryset: QuerySet[JobRun],
-        action: str,
-        title: str,
-        button: str,
-        sentences: list[str],
-        act: Act,
-    ) -> HttpResponse | None:
-        """Ask once for all, then tell what became of each."""
-        runs = list(queryset[:MOST_AT_ONCE])
-        fields = (("action", action), *((ACTION_CHECKBOX_NAME, run.pk) for run in runs))
-        question = Question(
-            title=title,
+        return confirm_many(
+            self,
+            request,
+            queryset,
+            lambda run, reason: actions.retry_run(run_id=run.pk, actor=actor, reason=reason, now=clock.now()),
+            action="retry",
+            title="Retry these runs?",
+            button="Retry",
             sentences=sentences,
-            button=button,
-            back=request.get_full_path(),
-            is_dangerous=action == "cancel",
-            needs_reason=action == "cancel",
-            items=[str(run) for run in runs],
-            fields=fields,
         )
 
-        def act_on_all(reason: str) -> tuple[str, str]:
-            told = [self._told(request, run, reason, act) for run in runs]
-            return f"{sum(told)} done, {len(told) - sum(told)} left as they are.", question.back
-
-        return confirm(self, request, question, act_on_all)
-
-    def _told(self, request: HttpRequest, run: JobRun, reason: str, act: Act) -> bool:
-        try:
-            require_right(request, run.job)
-            act(run.pk, reason)
-        except (JobsError, PermissionDenied) as error:
-            self.message_user(request, str(error) or f"You may not act on {run.job}.", messages.WARNING)
-            return False
-        return True
+    @admin.action(description="Cancel or stop", permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[JobRun]) -> HttpResponse:
+        actor = request.user.get_username()
+        return confirm_many(
+            self,
+            request,
+            queryset,
+            lambda run, reason: actions.cancel_or_stop(run_id=run.pk, actor=actor, reason=reason, now=clock.now()),
+            action="cancel",
+            title="Cancel these runs?",
+            button="Cancel them",
+            sentences=["Waiting runs are cancelled at once.", STOPPING],
+            is_dangerous=True,
+        )
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return may_act(request)
@@ -217,14 +186,6 @@ STOPPING = (
     "A running job is asked to stop: it ends at its next step, within a second or so, and is not tried again. "
     "What it has stored until then stays."
 )
-
-
-def cancelled(actor: str) -> Act:
-    def act(pk: int, reason: str) -> str:
-        at_once = actions.cancel_or_stop(run_id=pk, actor=actor, reason=reason, now=clock.now())
-        return f"Run {pk} is cancelled." if at_once else f"Run {pk} is asked to stop."
-
-    return act
 
 
 def find(pk: int | str) -> JobRun:

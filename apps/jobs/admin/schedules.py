@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.auth.models import AbstractUser
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from apps.jobs import registry, selectors, services
-from apps.jobs.exceptions import ActionRefused, InvalidSchedule
+from apps.jobs import latest, registry, selectors, services
+from apps.jobs.admin.confirming import confirm_many, may_act
 from apps.jobs.forms import ScheduleForm
 from apps.jobs.models import JobSchedule
-from apps.jobs.services.actions import run_now
+from apps.jobs.services import actions
 from tradeops.lib import clock
+
+
+class ScheduleList(ChangeList):
+    """With the last run of each, read for all of them at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        schedules = list(self.result_list)
+        runs = latest.runs_of([schedule.job for schedule in schedules], 1)
+        for schedule in schedules:
+            schedule.last_run = next(iter(runs[schedule.job]), None)
+        self.result_list = schedules
 
 
 @admin.register(JobSchedule)
@@ -57,7 +69,7 @@ class JobScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not subscr
 
     @admin.display(description="Last run")
     def last_run(self, schedule: JobSchedule) -> str:
-        run = selectors.last_run(job=schedule.job)
+        run = getattr(schedule, "last_run", None)
         return f"{run.get_state_display()}, {run.created_at:%Y-%m-%d %H:%M} UTC" if run else "-"
 
     def render_change_form(
@@ -70,48 +82,68 @@ class JobScheduleAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # not subscr
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.action(description="Run now", permissions=["run"])
-    def run_now(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> None:
-        started = [self._run(request, schedule) for schedule in queryset]
-        if any(started):
-            self.message_user(request, f"{sum(started)} queued.", messages.SUCCESS)
-        if not selectors.worker_is_alive(now=clock.now()):
-            self.message_user(request, "No worker is running: the job waits until one does.", messages.WARNING)
+    def run_now(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> HttpResponse:
+        actor = request.user.get_username()
 
-    def _run(self, request: HttpRequest, schedule: JobSchedule) -> bool:
-        if not registry.is_known(schedule.job):
-            self.message_user(request, f"{schedule.job} is not a job of this version.", messages.ERROR)
-            return False
-        job = registry.find(schedule.job)
-        if not request.user.has_perm(job.permission):
-            self.message_user(request, f"You may not run {job.title}.", messages.ERROR)
-            return False
-        try:
-            run_now(job=job, actor=request.user.get_username(), reason="", now=clock.now())
-        except ActionRefused as error:
-            self.message_user(request, str(error), messages.WARNING)
-            return False
-        return True
+        def act(schedule: JobSchedule, reason: str) -> None:
+            actions.run_now(job=registry.find(schedule.job), actor=actor, reason=reason, now=clock.now())
+
+        sentences = ["Each is queued at once and takes its turn behind a run of the same job."]
+        if not selectors.worker_is_alive(now=clock.now()):
+            sentences.append("No worker is running: the runs wait in the queue until one does.")
+        return confirm_many(
+            self,
+            request,
+            queryset,
+            act,
+            action="run_now",
+            title="Run these jobs now?",
+            button="Run now",
+            sentences=sentences,
+        )
 
     @admin.action(description="Skip the next run", permissions=["run"])
-    def skip_next(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> None:
+    def skip_next(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> HttpResponse:
         actor = request.user.get_username()
-        for schedule in queryset:
-            try:
-                slot = services.skip_next(schedule=schedule, actor=actor, now=clock.now())
-            except InvalidSchedule as error:
-                self.message_user(request, str(error), messages.ERROR)
-            else:
-                message = f"The run of {schedule.job} on {slot:%a %Y-%m-%d %H:%M} UTC will be skipped."
-                self.message_user(request, message, messages.SUCCESS)
+        return confirm_many(
+            self,
+            request,
+            queryset,
+            lambda schedule, reason: actions.skip_next(schedule=schedule, actor=actor, reason=reason, now=clock.now()),
+            action="skip_next",
+            title="Skip the next run of these jobs?",
+            button="Skip them",
+            sentences=[
+                "The next slot of each is not run and is recorded as skipped. The one after it runs as planned."
+            ],
+            is_dangerous=True,
+            describe=self._next_of,
+        )
 
     @admin.action(description="Do not skip the next run", permissions=["run"])
-    def unskip(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> None:
+    def unskip(self, request: HttpRequest, queryset: QuerySet[JobSchedule]) -> HttpResponse:
         actor = request.user.get_username()
-        done = [services.unskip(schedule=schedule, actor=actor, now=clock.now()) for schedule in queryset]
-        self.message_user(request, f"{sum(done)} will run after all.")
+        return confirm_many(
+            self,
+            request,
+            queryset,
+            lambda schedule, reason: actions.unskip(schedule=schedule, actor=actor, reason=reason, now=clock.now()),
+            action="unskip",
+            title="Run the next slot of these jobs after all?",
+            button="Do not skip them",
+            sentences=(),
+            describe=self._next_of,
+        )
+
+    def _next_of(self, schedule: JobSchedule) -> str:
+        at = f"{schedule.next_due_at:%a %Y-%m-%d %H:%M} UTC" if schedule.next_due_at else "none is planned"
+        return f"{schedule.job}: {at}"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ScheduleList
 
     def has_run_permission(self, request: HttpRequest) -> bool:
-        return isinstance(request.user, AbstractUser) and request.user.has_perm(registry.RUN_PERMISSION)
+        return may_act(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

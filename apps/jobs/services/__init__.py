@@ -1,16 +1,6 @@
 """Writing to the jobs' tables: asking for runs, working them off, schedules, and what workers say of themselves."""
 
-from apps.jobs.services.attempts import (
-    claim,
-    end_stopped,
-    exchange,
-    fail,
-    give_back,
-    lose,
-    next_attempt_at,
-    part,
-    succeed,
-)
+from apps.jobs.services.attempts import exchange, give_back, lose, next_attempt_at, part
 from apps.jobs.services.claims import Claimant
 from apps.jobs.services.dispatching import dispatch_due, next_wake_up
 from apps.jobs.services.endings import Ending, Failure, Stopped, Success
@@ -46,14 +36,11 @@ __all__ = [
     "Stopped",
     "Success",
     "cancel_run",
-    "claim",
     "dispatch_due",
     "end_lost_runs",
     "end_runs_of_dead_processes",
-    "end_stopped",
     "ensure_schedules",
     "exchange",
-    "fail",
     "give_back",
     "hear_canary",
     "lose",
@@ -72,7 +59,6 @@ __all__ = [
     "say_replaced",
     "say_stopped",
     "skip_next",
-    "succeed",
     "unskip",
     "update_heartbeat",
     "update_schedule",

@@ -108,6 +108,14 @@ def skip_next(*, schedule: JobSchedule, actor: str, reason: str, now: datetime) 
 
 
 @transaction.atomic
+def unskip(*, schedule: JobSchedule, actor: str, reason: str, now: datetime) -> None:
+    """Run the next slot after all. Raises ActionRefused when it was not to be skipped."""
+    if not schedules.unskip(schedule=schedule, actor=actor, now=now):
+        raise ActionRefused(f"The next run of {schedule.job} was not to be skipped.")
+    _explain(f"why the next run of {schedule.job} is not skipped", actor, reason)
+
+
+@transaction.atomic
 def resume(*, actor: str, reason: str, now: datetime) -> bool:
     """Let the schedules go on. False when they were not paused."""
     resumed = schedules.resume_jobs(actor=actor, now=now)

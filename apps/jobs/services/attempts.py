@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import DateTimeField, Func
@@ -182,45 +181,15 @@ def give_back(*, runs: Sequence[JobRun], now: datetime) -> None:
         queue.announce()
 
 
-def claim(*, run_id: int, attempt: int, job: Job, worker: str, pid: int) -> JobRun | None:
-    """Take attempt `attempt` of one run; None when there is nothing to do, as in `exchange`."""
-    entry = JobRun.objects.values_list("queue_entry", flat=True).get(pk=run_id) or 0
-    claimant = Claimant(worker=worker, pid=pid, owner=uuid4().hex)
-    runs = exchange(endings=(), entries=[Entry(entry, run_id, attempt, job.name)], claimant=claimant)
-    return runs[0] if runs else None
-
-
-def succeed(*, run: JobRun, result: dict[str, Any], report: Report, now: datetime) -> bool:
-    """False when the lease was lost meanwhile: then nothing is written, the result is another attempt's."""
-    return run.pk in end_all([Success(run, result, report, run.attempt_started_at or now, now)])
-
-
-def fail(
-    *,
-    run: JobRun,
-    job: Job | None,
-    error: str,
-    now: datetime,
-    report: Report | None = None,
-    traceback: str = "",
-    expected: bool = True,
-) -> bool:
-    """End this attempt as failed: the next is queued after its delay, or the run ends. False as in `succeed`."""
-    again_at, began_at = next_attempt_at(run=run, job=job, now=now), run.attempt_started_at or now
-    return run.pk in end_all([Failure(run, job, error, began_at, now, again_at, report, traceback, expected)])
-
-
-def next_attempt_at(*, run: JobRun, job: Job | None, now: datetime) -> datetime:
-    return now + delay_before(run.attempt + 1, job.retry_delays) if job else now
-
-
-def end_stopped(*, run: JobRun, report: Report, now: datetime) -> bool:
-    """End a run that stopped because a person asked it to. False as in `succeed`."""
-    return run.pk in end_all([Stopped(run, report, run.attempt_started_at or now, now)])
+def next_attempt_at(*, run: JobRun, job: Job, now: datetime) -> datetime:
+    return now + delay_before(run.attempt + 1, job.retry_delays)
 
 
 def lose(*, run: JobRun, job: Job | None, error: str, now: datetime) -> bool:
-    """End an attempt whose process is gone: what is left of its attempts follows at once."""
+    """End an attempt whose process is gone: what is left of its attempts follows at once.
+
+    False when the lease was lost meanwhile: then nothing is written, the end is another attempt's.
+    """
     start_told = attempt_journal.start_is_told(run)
     began_at = run.attempt_started_at or now
     return run.pk in end_all([Failure(run, job, error, began_at, now, now, start_told=start_told)])

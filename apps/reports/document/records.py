@@ -184,6 +184,9 @@ def data_quality(facts: Facts) -> list[str]:
     if facts.contributors and facts.contributors.unknown:
         names = listed(facts.contributors.unknown)
         found.append(f"Not among winners and losers, a quantity, price or rate is missing: {names}.")
+    if facts.contributors and facts.contributors.unpaid:
+        names = listed(facts.contributors.unpaid)
+        found.append(f"Winners and losers count a commission as 0, not known yet or without an exchange rate: {names}.")
     return found + facts.measured.remarks or [
         "Every day of the period has its snapshot; nothing is known to be missing."
     ]

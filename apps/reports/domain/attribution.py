@@ -21,13 +21,14 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Moved:
     """Units that came (positive) or went. `price` is the money that one unit cost, multiplier and price magnifier
-    applied, None where it is not known; `commission` in the same currency, positive when paid."""
+    applied, None where it is not known; `commission` in the same currency, positive when paid, None where it is not
+    known: it counts as 0."""
 
     instrument: int
     at: datetime
     quantity: Decimal
     price: Decimal | None
-    commission: Decimal = NOTHING
+    commission: Decimal | None = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,15 @@ def contributions(start: Mapping[int, Held], end: Mapping[int, Held], moves: Ite
     ]
 
 
+def _spent(move: Moved) -> Decimal | None:
+    return None if move.price is None else move.quantity * move.price + (move.commission or NOTHING)
+
+
 def _contribution(instrument: int, start: Held, end: Held, moves: list[Moved]) -> Contribution:
     came = sum((move.quantity for move in moves), NOTHING)
-    spent = [None if move.price is None else move.quantity * move.price + move.commission for move in moves]
+    spent = [
+        None if move.price is None else move.quantity * move.price + (move.commission or NOTHING) for move in moves
+    ]
     if start.quantity + came != end.quantity or None in spent:
         return Contribution(instrument, end.quantity, None)
     cost = sum((amount for amount in spent if amount is not None), NOTHING)

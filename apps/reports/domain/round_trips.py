@@ -17,6 +17,7 @@ class RoundTrip:
 
     `net` is after the commissions of both sides, in the instrument's currency; None while the price at which it ended
     is not known. `net_base` is in the account's currency; None where that or the exchange rate is not known.
+    `commissions_known` False: one of them counts as 0, as it is not reported yet or has no exchange rate.
     """
 
     trade: int

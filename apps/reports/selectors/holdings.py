@@ -66,12 +66,14 @@ class Contributor:
 
 @dataclass(frozen=True, slots=True)
 class Contributors:
-    """Most first; `unknown` names those whose quantities do not add up or that lack a price or an exchange rate."""
+    """Most first; `unknown` names those whose quantities do not add up or that lack a price or an exchange rate,
+    `unpaid` those of the known that count a commission as 0 as it is not known."""
 
     since: datetime
     until: datetime
     known: list[Contributor]
     unknown: list[str]
+    unpaid: list[str]
 
 
 def snapshot_on(*, account: Account, day: date) -> PortfolioSnapshot | None:
@@ -118,7 +120,9 @@ def contributors(*, start: PortfolioSnapshot, end: PortfolioSnapshot) -> Contrib
         else:
             known.append(Contributor(name_of(instrument), row.quantity, pnl))
     known.sort(key=lambda contributor: (-contributor.pnl, contributor.name))
-    return Contributors(start.taken_at, end.taken_at, known, sorted(unknown))
+    unpaid = {name_of(instruments[move.instrument]) for move in moved.moves if move.commission is None}
+    unpaid &= {contributor.name for contributor in known}
+    return Contributors(start.taken_at, end.taken_at, known, sorted(unknown), sorted(unpaid))
 
 
 def _instruments(snapshot: PortfolioSnapshot) -> dict[int, Instrument]:

@@ -52,10 +52,9 @@ def _worth(instrument: Instrument) -> Decimal:
     return instrument.multiplier / instrument.price_magnifier
 
 
-def _commission(row: Execution, rates: ExchangeRates) -> Decimal:
-    """In the instrument's currency; 0 while it is not known, which the remarks of the period say."""
+def _commission(row: Execution, rates: ExchangeRates) -> Decimal | None:
+    """In the instrument's currency; None while it is not reported, and where there is no exchange rate for it."""
     paid = getattr(row, "commission", None)
     if paid is None:
-        return Decimal(0)
-    known = rates.convert(paid.amount, paid.currency, row.instrument.currency, row.executed_at.date())
-    return known or Decimal(0)
+        return None
+    return rates.convert(paid.amount, paid.currency, row.instrument.currency, row.executed_at.date())

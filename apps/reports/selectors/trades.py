@@ -127,6 +127,13 @@ def _unknown(trips: list[RoundTrip], instruments: dict[int, Instrument]) -> Iter
             f"Not known what it ended at, so neither won nor lost, and no sum can be stated: {count} in "
             f"{listed(undecided)}."
         )
+    if unpaid := [trip for trip in trips if trip.net is not None and not trip.commissions_known]:
+        names = listed(sorted({name_of(instruments[trip.instrument]) for trip in unpaid}))
+        count = counted(len(unpaid), "round trip")
+        yield (
+            f"Commissions that are not known yet or without an exchange rate are counted as 0: {count} in {names} may "
+            "have ended less well than stated."
+        )
     lacking = [trip for trip in trips if trip.net is not None and trip.net_base is None]
     if lacking:
         currencies = sorted({instruments[trip.instrument].currency for trip in lacking})

@@ -17,7 +17,7 @@ from apps.broker import selectors as broker
 from apps.broker.models import Instrument, Trade
 from apps.snapshots import selectors
 from apps.snapshots.models import PositionSnapshot
-from apps.snapshots.wording import UNKNOWN, days, money, percent
+from apps.snapshots.wording import UNKNOWN, days, money, percent, price
 from tradeops.lib.admin import ReadOnlyAdmin
 
 MOST_CHOICES = 100
@@ -115,11 +115,11 @@ class PositionSnapshotAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Premium")
     def premium(self, row: PositionSnapshot) -> str:
-        return UNKNOWN if row.current_premium is None else f"{row.current_premium:,.2f}"
+        return price(row.current_premium)
 
     @admin.display(description="Stock")
     def stock(self, row: PositionSnapshot) -> str:
-        return UNKNOWN if row.stock_price is None else f"{row.stock_price:,.2f}"
+        return price(row.stock_price)
 
     @admin.display(description="Delta, IV")
     def greeks(self, row: PositionSnapshot) -> str:

@@ -44,8 +44,8 @@ class Held:
 class Sight:
     """What the broker said of one contract when asked. `price` as quoted: divide by the magnifier for the currency.
 
-    `refusal` is the meaning of what it refused, empty where it refused nothing; `was_closed`: its market, by the
-    calendar.
+    `refusal` is the meaning of what it refused, empty where it refused nothing or a price came in spite of it;
+    `was_closed`: its market, by the calendar; `was_answered` False: the question got no answer, `note` says why.
     """
 
     price: Decimal | None = None
@@ -54,11 +54,14 @@ class Sight:
     refusal: str = ""
     note: str = ""
     was_closed: bool = False
+    was_answered: bool = True
     at: datetime | None = None
 
     @property
     def reason(self) -> MissingReason:
         """Why something that was asked for is not there."""
+        if not self.was_answered:
+            return MissingReason.NOT_ANSWERED
         if self.refusal:
             return REASONS.get(self.refusal, MissingReason.REFUSED)
         return MissingReason.MARKET_CLOSED if self.was_closed else MissingReason.NOT_SENT
@@ -66,12 +69,18 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is the same for many positions of a run. None: the contract could not be found at the broker."""
+    """What is the same for many positions of a run. None: the broker knows no such contract."""
 
     stock: Sight | None
     stock_magnifier: int
     vix: Sight | None
     spy: Sight | None
+
+    @property
+    def unanswered(self) -> str:
+        """Why a question about them got no answer; empty where all did."""
+        sights = (self.stock, self.vix, self.spy)
+        return next((sight.note for sight in sights if sight is not None and not sight.was_answered), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,7 +12,7 @@ from django.db import connection
 from django.db.models import Count, Max, Min, QuerySet
 
 from apps.snapshots.choices import MissingReason
-from apps.snapshots.domain.coverage import NULL_HEAVY, Bucket, Standing, bucket_of, mean, share, standing_of
+from apps.snapshots.domain.coverage import NULL_HEAVY, SUFFICIENT, Bucket, Standing, bucket_of, mean, share, standing_of
 from apps.snapshots.domain.position import FIELDS
 from apps.snapshots.models import PositionSnapshot
 
@@ -19,7 +20,7 @@ from apps.snapshots.models import PositionSnapshot
 CRITICAL = ("delta", "iv", "vix", "dte_remaining")
 DAYS_SHOWN = 30
 NULL_HEAVY_SHOWN = 20
-LEAST_MISSING = int(len(FIELDS) * NULL_HEAVY)
+LEAST_MISSING = math.ceil(len(FIELDS) * NULL_HEAVY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,18 @@ class Coverage:
     @property
     def average(self) -> float | None:
         return mean({field.name: field.coverage for field in self.fields})
+
+    @property
+    def alert(self) -> str:
+        """A sentence for people while a critical field is known too seldom; else empty."""
+        thin = [field for field in self.fields if field.is_critical and field.coverage < SUFFICIENT]
+        if not thin:
+            return ""
+        said = ", ".join(f"{field.name} in {100 * field.coverage:.1f} %" for field in thin)
+        return (
+            f"Critical fields should be known in at least {100 * SUFFICIENT:.0f} % of the snapshots, and are not: "
+            f"{said}. What is learnt from them is doubtful."
+        )
 
     def bucket(self, bucket: Bucket) -> list[str]:
         return [field.name for field in self.fields if field.bucket is bucket]
@@ -160,6 +173,7 @@ def coverage_document(found: Coverage) -> dict[str, Any]:
             for field in found.fields
         },
         "buckets": {bucket.value: found.bucket(bucket) for bucket in Bucket},
+        "alert": found.alert,
         "critical_fields_coverage": {field.name: field.coverage for field in found.fields if field.is_critical},
         "missing": {reason.value: count for reason, count in found.reasons},
         "null_heavy": {

@@ -14,9 +14,9 @@ from apps.broker.choices import TradeDirection
 from apps.broker.models import Instrument, Trade
 from apps.snapshots.domain.position import FIELDS
 from apps.snapshots.models import PositionSnapshot
-from apps.snapshots.trading_day import calendar_for
+from apps.snapshots.trading_day import NEW_YORK, calendar_for
 from tradeops.lib.known import Unknown
-from tradeops.lib.sessions import last_session
+from tradeops.lib.sessions import Session, last_session
 
 NOTHING = Decimal(0)
 
@@ -44,22 +44,28 @@ def count_captured_since(*, at: datetime) -> int:
 
 
 def count_missing(*, now: datetime) -> int:
-    """Open option trades without a snapshot of the last day whose session had closed by `now`, though open then."""
-    closes: dict[str, tuple[date, datetime]] = {}
+    """Open option trades without the snapshot that was due when New York last closed before `now`, though open then.
+
+    Due is that of the day at the option's own exchange: what that has traded since is due at the next close.
+    """
+    due_at = last_close(NEW_YORK, now)
+    sessions: dict[str, tuple[date, Session]] = {}
     wanted = set()
     for trade in broker_state.open_option_trades():
         calendar = calendar_for(trade.instrument)
-        day, closed_at = closes.setdefault(calendar, last_close(calendar, now))
-        if trade.opened_at <= closed_at:
+        if calendar not in sessions:
+            sessions[calendar] = last_session(calendar, due_at)
+        day, session = sessions[calendar]
+        if trade.opened_at <= min(due_at, session.closes_at):
             wanted.add((trade.pk, day))
     return len(wanted) - len(captured_among(wanted))
 
 
-def last_close(calendar: str, now: datetime) -> tuple[date, datetime]:
-    day, session = last_session(calendar, now)
+def last_close(calendar: str, now: datetime) -> datetime:
+    _, session = last_session(calendar, now)
     if session.closes_at > now:
-        day, session = last_session(calendar, session.opens_at - timedelta(microseconds=1))
-    return day, session.closes_at
+        _, session = last_session(calendar, session.opens_at - timedelta(microseconds=1))
+    return session.closes_at
 
 
 def captured_among(wanted: Iterable[tuple[int | None, date]]) -> set[tuple[int | None, date]]:

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from apps.broker import selectors as broker_state
 from apps.broker import services as broker
 from apps.broker.choices import TradeDirection
-from apps.broker.models import Trade
+from apps.broker.models import Instrument, Trade
 from apps.journal import services as journal
 from apps.journal.choices import Level
 from apps.snapshots import selectors
@@ -22,7 +22,7 @@ from apps.snapshots.domain.position import Held, Surroundings, capture
 from apps.snapshots.exceptions import IncompleteAnswer
 from apps.snapshots.models import PositionSnapshot
 from apps.snapshots.option_market import REQUESTED_BY, OptionMarket, read_market, require_connection
-from apps.snapshots.trading_day import trading_day
+from apps.snapshots.trading_day import trading_day, trading_session
 from tradeops.lib.known import Unknown
 
 logger = logging.getLogger(__name__)
@@ -52,16 +52,18 @@ class Failure:
 
 @dataclass(slots=True)
 class Capture:
-    """What a run brought. `already`: trades that had their snapshot of the day before it."""
+    """What a run brought. `already`: trades that had their snapshot of the day before it; `not_yet`: a sentence for
+    each trade that was opened only after the day had closed."""
 
     taken: list[PositionSnapshot] = field(default_factory=list)
     already: int = 0
     failed: list[Failure] = field(default_factory=list)
     untracked: list[str] = field(default_factory=list)
+    not_yet: list[str] = field(default_factory=list)
 
     @property
     def is_empty_book(self) -> bool:
-        return not (self.taken or self.already or self.failed)
+        return not (self.taken or self.already or self.failed or self.not_yet)
 
     @property
     def notes(self) -> list[str]:
@@ -74,28 +76,42 @@ def quiet(done: int, total: int, text: str) -> None:
 
 
 def capture_positions(
-    *, now: datetime, job_run: int | None = None, dry_run: bool = False, progress: Progress = quiet
+    *,
+    now: datetime,
+    meant_for: datetime | None = None,
+    is_last_attempt: bool = True,
+    job_run: int | None = None,
+    dry_run: bool = False,
+    progress: Progress = quiet,
 ) -> Capture:
-    """Ask the broker and store a snapshot of every open option trade that has none of this trading day.
+    """Ask the broker and store a snapshot of every open option trade that has none of its trading day.
+
+    That is the day, by the calendar of its exchange, of `meant_for` (None: of now). A trade whose exchange has begun
+    another day since is left out: its quotes are of that one. So is a trade that was opened after the day had closed:
+    its first snapshot is that of the next session.
 
     Raises BrokerUnknown, and stores nothing, when the broker cannot be asked. What fails for a single trade is told
-    and kept in `failed`; the others are stored.
+    and kept in `failed`; the others are stored. Unless `is_last_attempt` those whose surroundings (underlying, SPY,
+    VIX) got no answer are left to the next one.
     """
     require_connection()
     trades = list(broker_state.open_option_trades())
     found = Capture(untracked=selectors.untracked_options(trades))
-    days = {trade.pk: trading_day(now, trade.instrument) for trade in trades}
+    sessions = {trade.pk: trading_session(meant_for or now, trade.instrument) for trade in trades}
+    days = {trade: day for trade, (day, _) in sessions.items()}
     present = selectors.captured_among(days.items())
-    due = [trade for trade in trades if (trade.pk, days[trade.pk]) not in present]
-    found.already = len(trades) - len(due)
-    if due:
-        _describe(due, found)
-        able = without_failed(due, found)
+    absent = [trade for trade in trades if (trade.pk, days[trade.pk]) not in present]
+    found.already = len(trades) - len(absent)
+    due = [trade for trade in absent if trade.opened_at <= sessions[trade.pk][1].closes_at]
+    found.not_yet = [_not_yet(trade, days[trade.pk]) for trade in absent if trade not in due]
+    found.failed += [failure for trade in due if (failure := _too_late(trade, days[trade.pk], now))]
+    able = _described(without_failed(due, found), found)
+    if able:
         market = read_market(
             [trade.instrument for trade in able], selectors.known_underlyings(able), now=now, progress=progress
         )
-        attempts = (_attempt(trade, days[trade.pk], market, now, job_run, found) for trade in able)
-        rows = [row for row in attempts if row is not None]
+        attempt = Attempt(market, now, is_last_attempt, job_run)
+        rows = [row for trade in able if (row := _attempt(trade, days[trade.pk], attempt, found)) is not None]
         progress(len(rows), len(due), "storing" if not dry_run else "not storing")
         found.taken = rows if dry_run else _store(rows, found)
     if not dry_run:
@@ -103,63 +119,97 @@ def capture_positions(
     return found
 
 
+def _not_yet(trade: Trade, day: date) -> str:
+    return (
+        f"{trade.instrument} was opened at {trade.opened_at:%Y-%m-%d %H:%M} UTC, after the close of {day}: its first "
+        "snapshot is that of the next session's close."
+    )
+
+
+def _too_late(trade: Trade, day: date, now: datetime) -> Failure | None:
+    today = trading_day(now, trade.instrument)
+    if today == day:
+        return None
+    return Failure(trade, f"meant for {day}; its exchange's quotes are of {today} by now", may_succeed=False)
+
+
 def without_failed(trades: Sequence[Trade], found: Capture) -> list[Trade]:
     failed = {failure.trade.pk for failure in found.failed}
     return [trade for trade in trades if trade.pk not in failed]
 
 
-def _describe(trades: Sequence[Trade], found: Capture) -> None:
-    """Without its details a contract's multiplier and magnifier are mere defaults: ask for what is not there yet."""
+def _described(trades: Sequence[Trade], found: Capture) -> list[Trade]:
+    """Those of which the contract is known. Without its details its multiplier and magnifier are mere defaults: what
+    is not there yet is asked for."""
     vague = [trade for trade in trades if trade.instrument.min_tick is None]
+    if not vague:
+        return list(trades)
     questions = [{"con_id": trade.instrument.con_id} for trade in vague]
     for trade, answer in zip(vague, broker.find_each(questions=questions, requested_by=REQUESTED_BY), strict=True):
         if isinstance(answer, Unknown):
-            found.failed.append(Failure(trade, answer.reason, may_succeed=True))
-        else:
-            trade.instrument = answer.value
+            may_succeed = not isinstance(answer, broker.NoSuchContract)
+            found.failed.append(Failure(trade, answer.reason, may_succeed))
+    # What is described only now may be worth other money, and its trades were derived anew.
+    fresh = {trade.pk: trade for trade in broker_state.open_option_trades()}
+    return [fresh[trade.pk] for trade in without_failed(trades, found) if trade.pk in fresh]
 
 
-def _attempt(
-    trade: Trade, day: date, market: OptionMarket, now: datetime, job_run: int | None, found: Capture
-) -> PositionSnapshot | None:
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was seen of the market, and what it is used for."""
+
+    market: OptionMarket
+    now: datetime
+    is_last: bool
+    job_run: int | None
+
+    def surroundings_of(self, underlying: Instrument | Unknown) -> Surroundings:
+        return Surroundings(
+            stock=self.market.sight_of(underlying),
+            stock_magnifier=underlying.price_magnifier if isinstance(underlying, Instrument) else 1,
+            vix=self.market.sight_of(self.market.vix),
+            spy=self.market.sight_of(self.market.spy),
+        )
+
+
+def _attempt(trade: Trade, day: date, attempt: Attempt, found: Capture) -> PositionSnapshot | None:
     """None, with the failure kept, when this one cannot be had: the others go on."""
-    con_id = trade.instrument.con_id
+    con_id, market = trade.instrument.con_id, attempt.market
     try:
         if con_id not in market.sights:
             reason = market.failed.get(con_id, "the broker's answer left it out")
             found.failed.append(Failure(trade, reason, may_succeed=con_id not in market.hopeless))
             return None
-        return _row(trade, day, market, now, job_run)
+        around = attempt.surroundings_of(market.underlyings[con_id])
+        if around.unanswered and not attempt.is_last:
+            reason = f"no answer about its underlying, SPY or VIX: {around.unanswered}"
+            found.failed.append(Failure(trade, reason, may_succeed=True))
+            return None
+        return _row(trade, day, attempt, around)
     except Exception as error:
         logger.exception("Failed to capture %s", trade.instrument)
         found.failed.append(Failure(trade, f"{type(error).__name__}: {error}"[:300], may_succeed=False))
         return None
 
 
-def _row(trade: Trade, day: date, market: OptionMarket, now: datetime, job_run: int | None) -> PositionSnapshot:
-    instrument, underlying = trade.instrument, market.underlyings.get(trade.instrument.con_id)
-    sight, stock = market.sights[instrument.con_id], market.sight_of(underlying)
-    around = Surroundings(
-        stock=stock,
-        stock_magnifier=underlying.price_magnifier if underlying else 1,
-        vix=market.sight_of(market.vix),
-        spy=market.sight_of(market.spy),
-    )
+def _row(trade: Trade, day: date, attempt: Attempt, around: Surroundings) -> PositionSnapshot:
+    instrument, underlying = trade.instrument, attempt.market.underlyings[trade.instrument.con_id]
+    sight, stock = attempt.market.sights[instrument.con_id], around.stock
     captured = capture(held_of(trade), day, sight, around)
     notes = [sight.note, stock.note if stock else ""]
     return PositionSnapshot(
         trade=trade,
         snapshot_date=day,
-        captured_at=sight.at or now,
+        captured_at=sight.at or attempt.now,
         account=trade.account,
         instrument=instrument,
-        underlying=underlying,
+        underlying=underlying if isinstance(underlying, Instrument) else None,
         price_source=sight.source,
         stock_price_source=stock.source if stock else "",
         missing={name: reason.value for name, reason in captured.missing.items()},
         missing_count=len(captured.missing),
         note=" ".join(dict.fromkeys(note for note in notes if note))[:NOTE_LENGTH],
-        job_run=job_run,
+        job_run=attempt.job_run,
         **{name: rounded(name, value) for name, value in captured.values.items()},
     )
 
@@ -239,6 +289,7 @@ def _tell(found: Capture) -> None:
     incomplete = sum(bool(row.missing) for row in found.taken)
     message = f"captured {len(found.taken)} position snapshots, {incomplete} of them incomplete"
     message += f"; {found.already} were there already" if found.already else ""
+    message += f"; {len(found.not_yet)} were opened after the close" if found.not_yet else ""
     message += f"; {len(found.failed)} failed" if found.failed else ""
     journal.record(step=STEP, message=message, level=Level.WARN if found.failed else Level.INFO, scope=SCOPE)
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,7 +15,7 @@ from django.db import transaction
 from apps.broker import services as broker
 from apps.broker.choices import RequestKind, RequestState, SessionState
 from apps.broker.gateway.history_pacing import Question
-from apps.broker.models import Account, EquityPoint, Request
+from apps.broker.models import Account, EquityPoint, Instrument, Request
 from apps.broker.selectors import GATEWAY_NOT_RUNNING
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.running import ACCOUNT, RunningGateway, running
@@ -120,6 +120,30 @@ def test_lines_are_given_back_whatever_happened(simulator: SimulatorProcess, gat
 def test_unknown_contract_has_no_price_and_says_so(gateway: RunningGateway) -> None:
     [quote] = known(RequestKind.QUOTES, {"con_ids": [999_999_999]})
     assert quote["price"] is None and "999999999" in str(quote["note"])
+    assert quote["exists"] is False
+
+
+def test_option_that_only_our_table_knows_is_told_to_be_gone(gateway: RunningGateway) -> None:
+    """Expired: the row has all that a subscription needs, and the broker refuses it with 200."""
+    con_id_of_spy = con_id("SPY")
+    Instrument.objects.create(
+        con_id=999_999_998,
+        symbol="SPY",
+        sec_type="OPT",
+        currency="USD",
+        exchange="SMART",
+        trading_class="SPY",
+        local_symbol="SPY   200117P00300000",
+        expires_on=date(2020, 1, 17),
+        strike=300,
+        right="P",
+        multiplier=100,
+        min_tick=Decimal("0.01"),
+        as_of=clock.now(),
+    )
+    spy, gone = known(RequestKind.QUOTES, {"con_ids": [con_id_of_spy, 999_999_998]})
+    assert (spy["exists"], gone["exists"], gone["price"], gone["symbol"]) == (True, False, None, "")
+    assert "IBKR 200" in str(gone["note"])
 
 
 def test_line_budget_is_never_exceeded() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import getpass
 from argparse import ArgumentParser
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -9,7 +10,7 @@ from rich.table import Table
 
 from apps.jobs import registry, selectors, services
 from apps.jobs.models import JobSchedule
-from apps.jobs.services import schedule_rules
+from apps.jobs.services import actions, schedule_rules
 from tradeops.lib import clock
 from tradeops.lib.errors import TradeOpsError
 from tradeops.lib.terminal import show
@@ -39,10 +40,11 @@ class Command(BaseCommand):
         switch.add_argument("--disable", dest="enabled", action="store_false")
         act = parser.add_mutually_exclusive_group()
         act.add_argument("--preview", action="store_true", help="show the next runs of the change and do not save it")
-        act.add_argument("--skip-next", action="store_true", help="do not run the next slot")
+        act.add_argument("--skip-next", action="store_true", help="do not run the next slot; say why with --reason")
         act.add_argument("--unskip", action="store_true", help="run the next slot after all")
         act.add_argument("--pause", metavar="REASON", help="hand nothing out until --resume")
         act.add_argument("--resume", action="store_true")
+        parser.add_argument("--reason", default="", help="why the next slot is skipped or not; kept in the journal")
         act.add_argument("--check", action="store_true", help="check every schedule; fails when one cannot be used")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -80,9 +82,9 @@ class Command(BaseCommand):
             raise CommandError("Name a job; `manage.py jobs` lists them.")
         schedule, now = find_schedule(options["job"]), clock.now()
         if options["skip_next"]:
-            services.skip_next(schedule=schedule, actor=actor(), now=now)
+            skip(schedule, options["reason"].strip(), now)
         elif options["unskip"]:
-            services.unskip(schedule=schedule, actor=actor(), now=now)
+            actions.unskip(schedule=schedule, actor=actor(), reason=options["reason"].strip(), now=now)
         elif enter(schedule, options):
             schedule_rules.check(schedule=schedule, now=now)
             if not options["preview"]:
@@ -101,6 +103,12 @@ class Command(BaseCommand):
 
 def actor() -> str:
     return f"{getpass.getuser()} (schedule)"
+
+
+def skip(schedule: JobSchedule, reason: str, now: datetime) -> None:
+    if not reason:
+        raise CommandError(f'Say why: manage.py schedule {schedule.job} --skip-next --reason "..."')
+    actions.skip_next(schedule=schedule, actor=actor(), reason=reason, now=now)
 
 
 def find_schedule(name: str) -> JobSchedule:

@@ -45,6 +45,7 @@ def as_parts(found: Coverage) -> list[RenderableType]:
         f"{found.total} position snapshots of {found.trades} trades, {found.first} to {found.last}; "
         f"average coverage {100 * (found.average or 0):.1f} %",
         as_table(found),
+        *([found.alert] if found.alert else []),
     ]
     for bucket, rule in ((Bucket.HIGH, "90 % and more"), (Bucket.MEDIUM, "50 to 90 %"), (Bucket.LOW, "below 50 %")):
         names = found.bucket(bucket)

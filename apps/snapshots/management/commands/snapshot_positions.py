@@ -58,7 +58,7 @@ def connected() -> str:
 def as_parts(found: Capture, *, dry_run: bool) -> list[str | Table]:
     parts: list[str | Table] = [as_table(found.taken)] if found.taken else []
     parts += [NO_POSITIONS] if found.is_empty_book else []
-    parts += [*found.notes, *found.untracked]
+    parts += [*found.notes, *found.not_yet, *found.untracked]
     if found.already:
         parts.append(f"{found.already} had the snapshot of this trading day already.")
     captured = f"captured {len(found.taken)}"
