@@ -125,7 +125,7 @@ class Killer:
             return
         since = picture.sequence
         try:
-            await self._link.ask(Priority.CANCEL, "openOrders", _all_open_orders, timeout=LOOK_TIMEOUT)
+            await self._link.ask(Priority.CANCEL, "openOrders", _all_open_orders, timeout=LOOK_TIMEOUT, is_list=True)
         except BrokerError as error:
             logger.warning("the broker's open orders cannot be read: %s", error)
             return
