@@ -221,6 +221,48 @@ def test_halt_that_the_broker_does_not_confirm_escalates_and_is_still_carried_ou
         assert statuses(simulator, entry) == ["Cancelled"]
 
 
+def test_cancel_all_is_not_over_while_the_fate_of_an_order_is_unknown(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(killing, "ESCALATE_SECONDS", 2.0)
+    with running(simulator):
+        simulator.control("lose-order 1")
+        lost = give(simulator)
+        wait_for(lambda: Order.objects.filter(pk=lost.pk, state__in=[OrderState.SUBMITTING, OrderState.UNRESOLVED]))
+        action = run(EmergencyKind.CANCEL_ALL)
+        unverified = ended(action, seconds=30)
+        assert unverified.state == EmergencyState.ESCALATED and "lists it nowhere" in unverified.problem
+        wait_state(lost, OrderState.CANCELLED, seconds=60)
+        wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=30)
+    (result,) = EmergencyRun.objects.get().results
+    assert (result["order"], result["done"]) == (str(lost.pk), True)
+
+
+def test_escalated_cancel_all_pursues_what_it_named_and_leaves_new_orders_alone(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(killing, "ESCALATE_SECONDS", 2.0)
+    monkeypatch.setattr(killing, "SLOW_SECONDS", 1.0)
+    with running(simulator):
+        entry = working(simulator)
+        simulator.control("mute cancelOrder 1000000")
+        simulator.control("mute reqGlobalCancel 1000000")
+        action = run(EmergencyKind.CANCEL_ALL)
+        assert ended(action, seconds=30).state == EmergencyState.ESCALATED
+        later = working(simulator, strategy="later")
+        sent = len(global_cancels(simulator))
+        simulator.control("mute reqGlobalCancel 0")
+        simulator.control("mute cancelOrder 0")
+        wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=30)
+        wait_state(entry, OrderState.CANCELLED, seconds=30)
+        assert statuses(simulator, later) == ["Submitted"] and len(global_cancels(simulator)) == sent
+    assert [row["order"] for row in EmergencyRun.objects.get().results] == [str(entry.pk)]
+
+
+def global_cancels(simulator: SimulatorProcess) -> list[dict[str, Any]]:
+    return [row for row in simulator.control("log 2000 1")["messages"] if row["type"] == "reqGlobalCancel"]
+
+
 def test_halt_in_the_middle_of_a_burst_leaves_nothing_behind(simulator: SimulatorProcess) -> None:
     with running(simulator):
         orders = [propose(simulator, quantity=Decimal(number)) for number in range(1, 21)]

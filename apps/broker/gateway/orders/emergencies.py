@@ -112,13 +112,19 @@ class Emergencies:
             self._receipts.pop(action.id, None)
         if is_over:
             self._finish(action)
+        elif receipt.problem and not receipt.is_escalated:
+            receipt.is_escalated = True
+            self._let_go(action)
 
     def _finish(self, action: Action) -> None:
+        self._let_go(action)
+        self._tasks.pop(action.id, None)
+
+    def _let_go(self, action: Action) -> None:
         """What stays stopped is in the table of trading states, or in the flag."""
         self._stops.running.pop(action.id, None)
         if action.kind is not EmergencyKind.HALT or action.came_by != flag.CAME_BY:
             self._stops.doubt()
-        self._tasks.pop(action.id, None)
 
 
 def _everything(reason: str) -> Stop:
