@@ -201,6 +201,46 @@ def test_flag_that_cannot_be_understood_stops_everything(simulator: SimulatorPro
     assert "stop, please" in denied.state_reason and at_broker(simulator, denied) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"reason": "N\\u0000UL"}', "NUL"),
+        ('{"reason": "half \\ud800"}', "half ?"),
+        ("stop\0now", "the file cannot be understood: stopnow"),
+        ("[" * 9000, "the file cannot be understood: " + "[" * 200),
+    ],
+)
+def test_malformed_flag_stops_everything_and_is_written_down(
+    simulator: SimulatorProcess, tmp_path: Path, text: str, reason: str
+) -> None:
+    flag = tmp_path / "HALT"
+    with running(simulator, halt_flag=flag):
+        entry = working(simulator)
+        flag.write_text(text)
+        wait_for(lambda: EmergencyRun.objects.filter(came_by="file", state=EmergencyState.DONE).exists(), seconds=30)
+        assert EmergencyRun.objects.get().reason == reason and statuses(simulator, entry) == ["Cancelled"]
+        wait_state(give(simulator), OrderState.DENIED, seconds=30)
+
+
+def test_receipt_that_cannot_be_written_keeps_no_other_from_being_written(
+    simulator: SimulatorProcess, tmp_path: Path
+) -> None:
+    flag, table = tmp_path / "HALT", EmergencyRun._meta.db_table
+    with running(simulator, halt_flag=flag):
+        entry = working(simulator)
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT not_of_bob CHECK (actor <> 'bob')")
+        try:
+            flag.write_text(json.dumps({"reason": "refused", "actor": "bob"}))
+            wait_for(lambda: statuses(simulator, entry) == ["Cancelled"], seconds=30)
+            assert ended(run(EmergencyKind.CANCEL_ALL), seconds=30).state == EmergencyState.DONE
+            assert not EmergencyRun.objects.filter(actor="bob").exists()
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT not_of_bob")
+        wait_for(lambda: EmergencyRun.objects.filter(actor="bob", state=EmergencyState.DONE).exists(), seconds=30)
+
+
 def test_halt_that_the_broker_does_not_confirm_escalates_and_is_still_carried_out(
     simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
