@@ -100,7 +100,9 @@ class LiveReads:
             priority, "openOrders", lambda ib: ib.reqAllOpenOrdersAsync(), timeout=ANSWER_SECONDS, is_list=True
         )
         last = {trade.order.permId: trade for trade in found}
-        return [order_answer(trade) for trade in last.values() if trade.orderStatus.status not in translate.DONE]
+        # The list names what is held back too, and calls it inactive; what was refused is not in it.
+        ended = translate.DONE - {"Inactive"}
+        return [order_answer(trade) for trade in last.values() if trade.orderStatus.status not in ended]
 
 
 def order_answer(trade: Trade) -> dict[str, Any]:
@@ -111,6 +113,7 @@ def order_answer(trade: Trade) -> dict[str, Any]:
         "perm_id": order.permId,
         "client_id": order.clientId,
         "account": order.account,
+        "con_id": trade.contract.conId,
         "symbol": trade.contract.symbol,
         "exchange": trade.contract.exchange,
         "currency": trade.contract.currency,
