@@ -42,7 +42,8 @@ def give_back(order: Order) -> None:
     EntryProbe.objects.filter(order=order).update(order=None, taken_at=None)
 
 
-def probe_was_lost(*, source: StopSource) -> bool:
-    """Has an order taken it that was not sent?"""
+def probe_was_lost(*, source: StopSource, taken_before: datetime) -> bool:
+    """Has an order taken it that was not sent, or so long ago that how it ended should have been counted?"""
     taken = EntryProbe.objects.filter(state__source=source, order__isnull=False)
-    return taken.filter(Q(order__state__in=UNSENT) | Q(order__submitted_at=None)).exists()
+    silent = Q(taken_at__lt=taken_before) & ~Q(order__state=OrderState.SUBMITTING)
+    return taken.filter(Q(order__state__in=UNSENT) | Q(order__submitted_at=None) | silent).exists()

@@ -19,7 +19,9 @@ LEVELS = {OrderState.REJECTED: Level.WARN, OrderState.UNRESOLVED: Level.ERROR, O
 MESSAGE_LENGTH = 500
 # How a sending ended, for the circuit breaker; an order that was put back or denied was not sent.
 PLACEMENT_FAILED = frozenset({OrderState.REJECTED, OrderState.UNRESOLVED})
-PLACEMENT_ENDS = PLACEMENT_FAILED | {OrderState.WORKING, OrderState.FILLED}
+# What the broker cancelled or let expire at once it had taken.
+PLACEMENT_TAKEN = frozenset({OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED})
+PLACEMENT_ENDS = PLACEMENT_FAILED | PLACEMENT_TAKEN
 
 
 @transaction.atomic

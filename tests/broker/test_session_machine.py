@@ -111,6 +111,7 @@ def test_another_kind_of_farm_does_not_mend() -> None:
 def test_competing_session_ends_when_told() -> None:
     assert state(*LOGIN, message(10197)) is SessionState.COMPETING_SESSION
     assert state(*LOGIN, message(10197), CompetitionEnded()) is SessionState.READY
+    assert state(*LOGIN, message(10197), SyncEnded("incomplete")) is SessionState.RECONCILING
 
 
 def test_refusal_outranks_everything_but_the_end() -> None:

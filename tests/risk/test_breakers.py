@@ -11,10 +11,10 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.broker import entry_probe, gate
+from apps.broker import entry_probe, gate, ledger
 from apps.broker import services as broker
-from apps.broker.choices import OrderPurpose, RequestKind, Scope, StopSource, TradingPermission
-from apps.broker.models import EntryProbe, TradingState
+from apps.broker.choices import OrderPurpose, OrderState, RequestKind, Scope, StopSource, TradingPermission
+from apps.broker.models import EntryProbe, Order, TradingState
 from apps.journal.models import Event, Incident
 from apps.risk.breaker_keeper import DatabaseKeeper
 from apps.risk.breaker_selectors import breaker_views
@@ -185,6 +185,44 @@ def test_probe_is_neither_taken_by_an_exit_nor_lost_with_an_order_that_was_not_s
     entry_probe.take_probe(make_order())
     assert not gate.look().admits(OrderPurpose.ENTRY)
     breakers.advance_breakers(now=after(61))
+    assert gate.look().admits(OrderPurpose.ENTRY)
+
+
+def submitting() -> Order:
+    order = make_order()
+    ledger.move(order.pk, before=[OrderState.PROPOSED], after=OrderState.APPROVED, message="approved")
+    sent = ledger.move(
+        order.pk, before=[OrderState.APPROVED], after=OrderState.SUBMITTING, message="sent", submitted_at=after(60)
+    )
+    assert sent is not None
+    return sent
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("end", [OrderState.CANCELLED, OrderState.EXPIRED])
+def test_probe_that_ends_at_once_unfilled_has_proved_that_the_broker_takes_orders(end: OrderState) -> None:
+    fail(5, ORDER_PLACEMENT)
+    breakers.advance_breakers(now=after(60))
+    order = submitting()
+    entry_probe.take_probe(order)
+    ledger.move(order.pk, before=[OrderState.SUBMITTING], after=end, message="immediate or cancel")
+    assert Breaker.objects.get(name=ORDER_PLACEMENT).state == BreakerState.CLOSED
+    assert gate.look().permission == TradingPermission.ACTIVE
+
+
+@pytest.mark.django_db
+def test_probe_whose_end_nobody_counted_is_offered_anew_but_never_beside_one_under_way() -> None:
+    fail(5, ORDER_PLACEMENT)
+    breakers.advance_breakers(now=after(60))
+    order = submitting()
+    entry_probe.take_probe(order)
+    EntryProbe.objects.update(taken_at=after(60))
+    breakers.advance_breakers(now=after(200))
+    assert not gate.look().admits(OrderPurpose.ENTRY)
+    Order.objects.filter(pk=order.pk).update(state=OrderState.WORKING)
+    breakers.advance_breakers(now=after(119))
+    assert not gate.look().admits(OrderPurpose.ENTRY)
+    breakers.advance_breakers(now=after(200))
     assert gate.look().admits(OrderPurpose.ENTRY)
 
 

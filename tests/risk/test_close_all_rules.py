@@ -14,12 +14,32 @@ from django.core.management import load_command_class
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.broker.choices import OrderType, Side
+from apps.broker.choices import OrderType, Scope, Side
+from apps.broker.models import EmergencyRun
 from apps.risk.domain.closing import SETTLE, Doubt, Holding, Pricing, Sent, doubt, doubts, opposite, pricing
+from apps.risk.services.emergency_closing import look_at
+from tests.broker.ledger.builders import make_instrument
+from tradeops.lib.known import Known
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 quantities = st.integers(-1000, 1000).filter(bool).map(Decimal)
+
+
+@pytest.mark.django_db
+def test_an_order_of_another_contract_with_the_same_symbol_blocks_nothing_but_a_combination_does() -> None:
+    make_instrument("SPY", 756733)
+    run = EmergencyRun(scope=Scope.INSTRUMENT, target="756733", account="DU1")
+    held = {"account": "DU1", "con_id": 756733, "symbol": "SPY", "position": "100"}
+    option = {"account": "DU1", "con_id": 99, "symbol": "SPY"}
+    share, combination = option | {"con_id": 756733}, option | {"con_id": 0}
+    shown = look_at(run, Known([held], NOW), Known([option], NOW))
+    assert shown.open_orders == () and not shown.blocks(shown.holdings[0])
+    for order in (share, combination):
+        shown = look_at(run, Known([held], NOW), Known([option, order], NOW))
+        assert shown.open_orders == (order,) and shown.blocks(shown.holdings[0])
+    everything = look_at(EmergencyRun(scope=Scope.EVERYTHING, account="DU1"), Known([held], NOW), Known([option], NOW))
+    assert everything.open_orders == (option,) and not everything.blocks(everything.holdings[0])
 
 
 @given(quantities)

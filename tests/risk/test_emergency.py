@@ -124,6 +124,17 @@ def test_a_file_that_cannot_be_understood_stops_everything(halt_file: Path) -> N
     assert held is not None and (held.scope, held.permission) == (Scope.EVERYTHING, TradingPermission.HALTED)
 
 
+@pytest.mark.parametrize("text", ["[" * 9000, '{"reason": "a\\u0000b"}', '{"reason": "ab\\ud800"}'])
+def test_a_malformed_file_stops_everything_and_pressing_goes_on(text: str, halt_file: Path) -> None:
+    halt_file.write_text(text)
+    held = emergency_flag.read()
+    assert held is not None and (held.scope, held.permission) == (Scope.EVERYTHING, TradingPermission.HALTED)
+    asked = halt(reason="lost half a character: \udcff, and a NUL: \0", permission=TradingPermission.KILLED)
+    assert EmergencyRun.objects.get(pk=asked.run_id).reason == "lost half a character: ?, and a NUL:"
+    with pytest.raises(EmergencyError, match="such a name"):
+        halt(scope=Scope.STRATEGY, target="a\0b")
+
+
 @pytest.mark.mission(193)
 @pytest.mark.parametrize(
     ("scope", "target"),

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from apps.broker import services as broker
@@ -29,6 +30,7 @@ from apps.broker.exceptions import IdempotencyConflict
 from apps.broker.models import Account, AccountValue, BrokerOrder, Execution, GatewaySession, Order, Position
 from apps.risk import services as risk
 from apps.risk.exceptions import ApprovalError
+from apps.risk.gathering.book import Book
 from apps.risk.models import OrderVerdict, Restriction
 from tests.broker.ledger.builders import make_account, make_order
 from tests.risk.world import Asked, calm, coin, make_world, market, person, terms
@@ -255,6 +257,26 @@ def test_fill_counts_until_the_position_shows_it(quotes: Asked) -> None:
     assert codes(submit()) == {"POSITION_SHARE"}
     Position.objects.filter(pk=position.pk).update(quantity=D(100), market_value=D(10_000), as_of=clock.now())
     assert submit().state == OrderState.APPROVED
+
+
+def test_fills_that_settle_cost_as_many_queries_as_one(quotes: Asked, django_assert_num_queries: Any) -> None:
+    account, instrument = make_account(), coin()
+
+    def fill(number: int) -> None:
+        entry = make_order(account=account, instrument=instrument, state=OrderState.FILLED, is_external=True)
+        Execution.objects.create(
+            exec_id=f"{number}.01", exec_key=str(number), perm_id=number, order_id=1, client_id=1,
+            order_ref=str(entry.pk), account=account, instrument=instrument, side=Side.BUY, quantity=D(1),
+            price=D(100), executed_at=clock.now(), as_of=clock.now(),
+        )  # fmt: skip
+
+    fill(1)
+    with CaptureQueriesContext(connection) as queries:
+        assert len(Book(account).open_orders(clock.now())) == 1
+    for number in range(2, 6):
+        fill(number)
+    with django_assert_num_queries(len(queries)):
+        assert len(Book(account).open_orders(clock.now())) == 5
 
 
 def test_two_exits_cannot_sell_what_is_held_twice(quotes: Asked) -> None:

@@ -51,6 +51,8 @@ ADMITTED: dict[TradingPermission, frozenset[OrderPurpose]] = {
 SENDABLE: dict[SessionState, frozenset[OrderPurpose]] = {
     SessionState.READY: frozenset(OrderPurpose),
     SessionState.DATA_DEGRADED: frozenset({P.PROTECTIVE, P.FLATTEN}),
+    # Another login took the market data away, not the trading.
+    SessionState.COMPETING_SESSION: frozenset({P.PROTECTIVE, P.FLATTEN}),
 }
 
 

@@ -116,10 +116,10 @@ def decide(facts: Facts, *, now: datetime, calendar: RestartCalendar) -> Verdict
         return Verdict(SessionState.REFUSED, facts.refusal)
     if not facts.broker_reachable:
         return _unreachable(facts, now, calendar)
-    if facts.competing:
-        return Verdict(SessionState.COMPETING_SESSION, facts.competing)
     if not facts.synchronised:
         return Verdict(SessionState.RECONCILING, facts.sync_problem)
+    if facts.competing:
+        return Verdict(SessionState.COMPETING_SESSION, facts.competing)
     if not facts.data_up:
         return Verdict(SessionState.DATA_DEGRADED, facts.data_down_reason or "The data link is not connected yet.")
     if facts.broken_farms:

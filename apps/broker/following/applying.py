@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
+
+from django.db import transaction
 
 from apps.broker import ledger
 from apps.broker.choices import OrderState, OrderType
 from apps.broker.domain.orders import ENDED, may_follow
 from apps.broker.following.executed import Executed
 from apps.broker.following.rules import FILLED, Filled, Known, Source, Verdict, count_filled, shows, verdict
+from apps.broker.gateway.orders.escalation import on_escalation
 from apps.broker.gateway.rows import OrderRow
 from apps.broker.models import BrokerOrder, Order
+from apps.broker.services.second_orders import halt_on_second_order
 from apps.journal.choices import Level
 from tradeops.lib import clock
 
@@ -25,6 +30,8 @@ WAYS = {S.PROPOSED: (S.APPROVED, S.SUBMITTING), S.APPROVED: (S.SUBMITTING,)}
 # A fill and its execution are told apart, moments from each other.
 RESTED = timedelta(seconds=5)
 ROUNDED = 8
+# Terms that others may change, with the places to which the ledger keeps them.
+ROUNDED_TO = {"quantity": 6, "limit_price": 8, "stop_price": 8, "trailing_amount": 8, "trailing_fraction": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,8 @@ def is_settled(order: Order, said: Said, executed: Executed) -> bool:
     row, found = said.row, read(order, said, executed)
     if order.state in WAYS or order.perm_id != found.perm_id or _news(order, row, found):
         return False
+    if row is not None and changed_terms(order, row):
+        return False
     if row is not None and (order.wanted_changes or (row.status == FILLED and order.state != S.FILLED)):
         return False
     return found.verdict is None or found.verdict.state == order.state
@@ -86,6 +95,7 @@ def apply(order: Order, said: Said, executed: Executed) -> None:
     row = said.row
     if row is not None and (row.is_open or row.status == FILLED):
         _confirm_changes(order, row)
+        _adopt_changes(order, row)
     if said.source is Source.COMPLETED and row is not None and row.status == FILLED and _has_rested(row):
         said = Said(row, Source.RESTED)
     found = read(order, said, executed)
@@ -113,6 +123,20 @@ def _news(order: Order, row: OrderRow | None, found: Reading) -> dict[str, Any]:
     if order.is_external and row is not None and row.is_open:
         values |= dict(terms_of(row).items() - {name: getattr(order, name) for name in terms_of(row)}.items())
     return values
+
+
+def changed_terms(order: Order, row: OrderRow) -> dict[str, Decimal]:
+    """Where the broker shows other terms of our order than the ledger; none while a modification is under way."""
+    is_ours = not order.is_external and order.perm_id == row.perm_id
+    if not is_ours or order.state != S.WORKING or order.wanted_changes or not row.is_open:
+        return {}
+    known = {name: getattr(order, name) for name in ROUNDED_TO}
+    shown = terms_of(row)
+    return {
+        name: shown[name]
+        for name, places in ROUNDED_TO.items()
+        if known[name] and shown[name] and round(known[name], places) != round(shown[name], places)
+    }
 
 
 def terms_of(row: OrderRow) -> dict[str, Any]:
@@ -175,11 +199,44 @@ def _confirm_changes(order: Order, row: OrderRow) -> None:
     ledger.note(order, message="the broker has the new terms", actor=ACTOR, data={"changes": changes})
 
 
+def _adopt_changes(order: Order, row: OrderRow) -> None:
+    """Somebody has changed our order at the broker: what is true there counts against the limits."""
+    changes = changed_terms(order, row)
+    if not changes:
+        return
+    told = ", ".join(
+        f"{name} {getattr(order, name).normalize():f} to {new.normalize():f}" for name, new in changes.items()
+    )
+    reduced = set(changes) == {"quantity"} and changes["quantity"] < order.quantity
+    by_group = reduced and bool(order.oca_group or order.parent_id)
+    data = {"changes": {name: str(value) for name, value in changes.items()}}
+    # The database lets terms change only in the statement that ends a modification.
+    begun = Order.objects.filter(pk=order.pk, wanted_changes={}).update(
+        wanted_changes=data["changes"], modify_sent_at=row.as_of
+    )
+    if not begun:
+        return
+    Order.objects.filter(pk=order.pk).update(**changes, wanted_changes={}, modify_sent_at=None, updated_at=clock.now())
+    order.refresh_from_db()
+    message = f"its group reduced it: {told}" if by_group else f"changed at the broker, not from here: {told}"
+    ledger.note(order, message=message, actor=ACTOR, data=data, level=None if by_group else Level.ERROR)
+
+
 def _report_second(order: Order, perm_id: int | None) -> None:
     if perm_id is None or order.events.filter(data__contains={SECOND: perm_id}).exists():
         return
     message = f"the broker holds a second order under the same reference: permanent id {perm_id}. Look at it in TWS"
-    ledger.note(order, message=message, actor=ACTOR, data={SECOND: perm_id}, level=Level.ERROR)
+    on_escalation("second order", message, order=order, data={SECOND: perm_id})
+    instrument = order.instrument
+    halt = partial(
+        halt_on_second_order,
+        con_id=instrument.con_id,
+        symbol=instrument.symbol,
+        perm_id=perm_id,
+        message=f"{order}: {message}",
+    )
+    # Afterwards: the gate's lock comes before those that are held here.
+    transaction.on_commit(halt, robust=True)
 
 
 def vanished(order: Order, executed: Executed) -> None:

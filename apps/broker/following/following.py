@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.db.models import Q
 
 from apps.broker.choices import OrderState
-from apps.broker.following.applying import Said, apply, is_settled, terms_of, vanished
+from apps.broker.following.applying import Said, apply, changed_terms, is_settled, terms_of, vanished
 from apps.broker.following.executed import Executed
 from apps.broker.following.external import adopt
 from apps.broker.following.orphans import adopt_orphans
@@ -107,7 +107,7 @@ def _is_old(order: Order, said: Said) -> bool:
             row.status != "Filled" or order.state == OrderState.FILLED
         )
     same_terms = not order.is_external or all(getattr(order, name) == value for name, value in terms_of(row).items())
-    return order.state == OrderState.WORKING and same_terms
+    return order.state == OrderState.WORKING and same_terms and not changed_terms(order, row)
 
 
 def _safely(order: Order, said: Said, executed: Executed) -> None:

@@ -262,8 +262,7 @@ class Gateway:
 
     def _session_values(self) -> dict[str, Any]:
         facts = self.keeper.facts
-        trading, data = self.trading.ib, self.data.ib
-        broken = sum(library.failures(ib) for ib in (trading, data) if ib is not None)
+        trading = self.trading.ib
         return {
             "mode": TradingMode.PAPER if self.config.paper_trading else TradingMode.LIVE,
             "host": self.config.host,
@@ -274,7 +273,7 @@ class Gateway:
             "synchronised_at": self.synchroniser.synchronised_at,
             "lines_in_use": self.lines.in_use,
             "queue_depth": self.pacer.depth,
-            "decode_errors": self._decode_errors.count + self.writer.refused + broken,
+            "decode_errors": self._decode_errors.count + self.writer.refused,
         }
 
 

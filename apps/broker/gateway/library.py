@@ -6,7 +6,7 @@ Everything that reaches into the library's private parts is in this module.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 TIME_ZONE = "US/Eastern"
 NAN = float("nan")
 UTC_SECONDS = 2
+DECODER = "ib_async.Decoder"
 FIRST_REQUEST_ID = 1_000_000_000
 
 
@@ -64,7 +65,7 @@ class Tap(Protocol):
 class TappedWrapper(Wrapper):
     def __init__(self, ib: IB, defaults: IBDefaults) -> None:
         self.tap: Tap | None = None
-        self.failures = 0
+        self.unreadable = 0
         self.summary_request = 0
         self.next_order_id = 1
         super().__init__(ib, defaults=defaults)
@@ -140,21 +141,34 @@ class TappedWrapper(Wrapper):
         super().pnl(reqId, dailyPnL, unrealizedPnL, realizedPnL)
 
     def _tell(self, method: str, *values: Any) -> None:
-        """A message that cannot be stored is counted; it must not take the others in its packet along."""
+        """A message that cannot be kept counts as undecodable; it must not take the others in its packet along."""
         if self.tap is None:
             return
         try:
             getattr(self.tap, method)(*values)
         except Exception:
-            self.failures += 1
             logger.exception("a message of the broker could not be read: %s%r", method, values)
+            self.ib.client.decoder.logger.error("%s%r", method, values)
+
+
+class DecoderLog(logging.LoggerAdapter[logging.Logger]):
+    """The log of one connection's decoder: only there does the library tell that it dropped a message."""
+
+    def __init__(self, wrapper: TappedWrapper) -> None:
+        super().__init__(logging.getLogger(DECODER), {})
+        self._wrapper = wrapper
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        self._wrapper.unreadable += 1
+        return msg, kwargs
 
 
 def new_ib() -> IB:
     defaults = IBDefaults(emptyPrice=NAN, emptySize=NAN)
     ib = IB(defaults=defaults)
-    ib.wrapper = TappedWrapper(ib, defaults)
-    ib.client = Client(ib.wrapper)
+    ib.wrapper = wrapper = TappedWrapper(ib, defaults)
+    ib.client = Client(wrapper)
+    ib.client.decoder.logger = DecoderLog(wrapper)  # type: ignore[assignment]
     ib.client.apiEnd += ib.disconnectedEvent
     # Its own handler opens one more account summary after each 1102 and never closes it.
     ib.errorEvent -= ib._onError
@@ -171,8 +185,9 @@ def set_tap(ib: IB, tap: Tap) -> None:
         ib.wrapper.tap = tap
 
 
-def failures(ib: IB) -> int:
-    return ib.wrapper.failures if isinstance(ib.wrapper, TappedWrapper) else 0
+def unreadable(ib: IB) -> int:
+    """How many messages of this connection could not be decoded or kept: what they said is not known."""
+    return ib.wrapper.unreadable if isinstance(ib.wrapper, TappedWrapper) else 0
 
 
 def separate_request_ids(ib: IB) -> None:
@@ -253,7 +268,7 @@ def history_question(
 
 
 class DecodeErrors(logging.Handler):
-    """Counts the messages that the library could not decode: it would drop them with a log line only.
+    """Counts the messages that nobody could decode or keep: the library would drop them with a log line only.
 
     What such a message said is not known: `tell` makes the gateway ask for everything again.
     """
@@ -273,7 +288,7 @@ def take_over_logging(on_undecodable: Callable[[], None]) -> DecodeErrors:
     """Silence what the gateway decides about anyway, and count what the library fails to decode."""
     counter = DecodeErrors(on_undecodable)
     logging.getLogger("ib_async").setLevel(logging.CRITICAL)
-    decoder = logging.getLogger("ib_async.Decoder")
+    decoder = logging.getLogger(DECODER)
     decoder.setLevel(logging.ERROR)
     decoder.propagate = False
     decoder.handlers = [counter]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,11 @@ from apps.broker.gateway.link import Link
 LIVE, DELAYED, DELAYED_FROZEN = 1, 3, 4
 REFUSALS = frozenset({Meaning.NOT_ENTITLED, Meaning.COMPETING_SESSION, Meaning.NO_LINES, Meaning.REQUEST})
 LINK_LOST = -1
-DATA_LOST = 1101
+DATA_LOST, DATA_KEPT, TOO_FAST = 1101, 1102, 100
+# A message that came too fast is refused without its name: a cancel that left so lately may be the one.
+SUSPECT_SECONDS = 2.0
+# The broker says that it kept the subscriptions; one that is silent for so long is asked for anew.
+SILENT_SECONDS = 20.0
 # Requests come in bursts: so long after one took a kept line, no other line is kept.
 BURST_SECONDS = 2.0
 
@@ -45,12 +50,18 @@ class Line:
     code: int = 0
     text: str = ""
     note: str = ""
+    heard_at: float = 0.0
+    is_cancelled: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_known_to_broker(self) -> bool:
         return self.code == 0 or rule_for(self.code).meaning is Meaning.COMPETING_SESSION
+
+    def hear(self) -> None:
+        self.heard_at = asyncio.get_running_loop().time()
+        self.changed.set()
 
     def refuse(self, code: int, text: str) -> None:
         self.code, self.text = code, text
@@ -69,6 +80,7 @@ class Lines:
         self._opening = asyncio.Lock()
         self._data_type = 0
         self._closing: asyncio.Queue[Line] = asyncio.Queue()
+        self._cancelled: deque[tuple[float, Line]] = deque(maxlen=budget)
         self._kept: dict[int, Line] = {}
         self._burst_ends_at = 0.0
 
@@ -123,19 +135,22 @@ class Lines:
         """
         while True:
             line = await self._closing.get()
+            again, line.is_cancelled = line.is_cancelled, True
             try:
                 if line.ib is self._link.ib and line.is_known_to_broker:
                     await self._send_cancel(line)
             except NotConnectedError:
                 pass
             finally:
-                self._give_back()
+                if not again:
+                    self._give_back()
 
     async def _send_cancel(self, line: Line) -> None:
         while True:
             try:
                 message = partial(cancel_subscription, request_id=line.request_id)
-                return await self._link.send(Priority.HISTORY, message)
+                await self._link.send(Priority.HISTORY, message)
+                return self._cancelled.append((asyncio.get_running_loop().time(), line))
             except TurnDroppedError:
                 # An emptied queue does not give the line back.
                 continue
@@ -151,9 +166,28 @@ class Lines:
     def on_message(self, request_id: int, code: int, text: str) -> None:
         if code == DATA_LOST:
             self._end_all(code, text)
+        if code == DATA_KEPT:
+            loop = asyncio.get_running_loop()
+            loop.call_later(SILENT_SECONDS, self._drop_silent, loop.time())
+        if code == TOO_FAST:
+            self._cancel_again()
         line = self._by_request.get(request_id)
         if line is not None and rule_for(code).meaning in REFUSALS:
             line.refuse(code, text)
+
+    def _drop_silent(self, since: float) -> None:
+        """Whoever keeps it opens it anew."""
+        for line in list(self._kept.values()):
+            if line.heard_at < since and line.ib is self._link.ib:
+                self.drop(line)
+
+    def _cancel_again(self) -> None:
+        """A subscription that went on would take a line for ever. Cancelling what is cancelled does nothing."""
+        suspect_from = asyncio.get_running_loop().time() - SUSPECT_SECONDS
+        for at, line in self._cancelled:
+            if at >= suspect_from:
+                self._closing.put_nowait(line)
+        self._cancelled.clear()
 
     def contract_of(self, request_id: int) -> int | None:
         line = self._by_request.get(request_id)
@@ -200,7 +234,7 @@ class Lines:
     def _subscribe(self, ib: IB, contract: Contract, data_type: int) -> Line:
         ticker, request_id = subscribe(ib, contract)
         line = Line(contract, data_type, ib, ticker, request_id)
-        ticker.updateEvent.connect(lambda ticker: line.changed.set())
+        ticker.updateEvent.connect(lambda ticker: line.hear())
         self._lines[contract.conId] = self._by_request[request_id] = line
         return line
 

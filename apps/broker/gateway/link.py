@@ -16,7 +16,7 @@ from apps.broker.choices import Priority
 from apps.broker.domain.session import LinkName
 from apps.broker.exceptions import AnswerError, BrokerError, LoginError, NotConnectedError, TurnDroppedError
 from apps.broker.gateway.backoff import Backoff
-from apps.broker.gateway.library import end_question, forget_question, new_ib
+from apps.broker.gateway.library import end_question, forget_question, new_ib, unreadable
 from apps.broker.gateway.login_errors import explain
 from apps.broker.gateway.pacing import Pacer
 
@@ -239,17 +239,25 @@ class Link:
             raise NotConnectedError(f"The {self.name} link is not connected.") from error
 
     async def ask(
-        self, priority: Priority, kind: str, question: Callable[[IB], Awaitable[Any]], *, timeout: float
+        self,
+        priority: Priority,
+        kind: str,
+        question: Callable[[IB], Awaitable[Any]],
+        *,
+        timeout: float,
+        is_list: bool = False,
     ) -> Any:
         """One question and its answer. Questions without an id take turns; `kind` is the library's key for them.
+        `is_list`: what it does not name is taken not to exist, so every message until its end must be readable.
 
-        Raises NotConnectedError, or AnswerError when the broker refuses or does not answer in time.
+        Raises NotConnectedError, or AnswerError when the broker refuses, does not answer in time, or not readably.
         """
         async with self._locks[kind] if kind else contextlib.nullcontext():
             await self._pacer.turn(priority)
             ib = self.connection()
+            dropped = unreadable(ib)
             try:
-                return await asyncio.wait_for(question(ib), timeout)
+                answer = await asyncio.wait_for(question(ib), timeout)
             except TimeoutError:
                 forget_question(ib, kind)
                 raise AnswerError(f"no answer from the broker within {timeout:g} s") from None
@@ -257,3 +265,6 @@ class Link:
                 raise AnswerError(f"{error.message} (IBKR {error.code})", error.code) from error
             except ConnectionError as error:
                 raise NotConnectedError(f"The {self.name} link was lost before the answer came.") from error
+            if is_list and unreadable(ib) != dropped:
+                raise AnswerError("a part of the broker's answer could not be read: the gateway's log shows it")
+            return answer

@@ -58,7 +58,7 @@ class LiveReads:
     async def _read_summary(self, priority: Priority) -> Rows:
         link = self._link()
         try:
-            await link.ask(priority, "accountSummary", account_summary_question, timeout=ANSWER_SECONDS)
+            await link.ask(priority, "accountSummary", account_summary_question, timeout=ANSWER_SECONDS, is_list=True)
             values = list(link.connection().wrapper.acctSummary.values())
         finally:
             # The broker allows two at a time, and each lasts until it is cancelled.
@@ -71,7 +71,7 @@ class LiveReads:
 
     async def _read_positions(self, priority: Priority) -> Rows:
         found: list[Position] = await self._link().ask(
-            priority, "positions", lambda ib: ib.reqPositionsAsync(), timeout=ANSWER_SECONDS
+            priority, "positions", lambda ib: ib.reqPositionsAsync(), timeout=ANSWER_SECONDS, is_list=True
         )
         last = {(item.account, item.contract.conId): item for item in found}
         return [self._position(item) for item in last.values() if item.position]
@@ -97,10 +97,12 @@ class LiveReads:
 
     async def _read_open_orders(self, priority: Priority) -> Rows:
         found: list[Trade] = await self._link().ask(
-            priority, "openOrders", lambda ib: ib.reqAllOpenOrdersAsync(), timeout=ANSWER_SECONDS
+            priority, "openOrders", lambda ib: ib.reqAllOpenOrdersAsync(), timeout=ANSWER_SECONDS, is_list=True
         )
         last = {trade.order.permId: trade for trade in found}
-        return [order_answer(trade) for trade in last.values() if trade.orderStatus.status not in translate.DONE]
+        # The list names what is held back too, and calls it inactive; what was refused is not in it.
+        ended = translate.DONE - {"Inactive"}
+        return [order_answer(trade) for trade in last.values() if trade.orderStatus.status not in ended]
 
 
 def order_answer(trade: Trade) -> dict[str, Any]:
@@ -111,6 +113,7 @@ def order_answer(trade: Trade) -> dict[str, Any]:
         "perm_id": order.permId,
         "client_id": order.clientId,
         "account": order.account,
+        "con_id": trade.contract.conId,
         "symbol": trade.contract.symbol,
         "exchange": trade.contract.exchange,
         "currency": trade.contract.currency,

@@ -167,7 +167,7 @@ class Synchroniser:
             self._epoch_connection = connection
 
     async def _ask(self, kind: str, question: Any) -> None:
-        await self._link.ask(Priority.RECONCILE, kind, question, timeout=ANSWER_SECONDS)
+        await self._link.ask(Priority.RECONCILE, kind, question, timeout=ANSWER_SECONDS, is_list=True)
 
     async def _account_values(self, ib: IB, account: str) -> None:
         """Values and portfolio of the traded account, values only of others: the broker streams one portfolio."""

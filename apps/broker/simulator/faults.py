@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .protocol.messages import Request
+from .protocol.messages import Answer, Request
+from .protocol.system import Message
 
 Entitlement = Literal["live", "delayed", "none"]
 
@@ -27,6 +28,7 @@ class Faults:
     broker_connected: bool = True
     read_only: bool = False
     mutes: Counter[Request] = field(default_factory=Counter)
+    garbles: Counter[Answer] = field(default_factory=Counter)
     failures: dict[Request, Failure] = field(default_factory=dict)
     lose_acknowledgements: int = 0
     lose_orders: int = 0
@@ -39,6 +41,13 @@ class Faults:
             return False
         self.mutes[request] -= 1
         return True
+
+    def garbled(self, message: Message) -> Message:
+        """Cuts the message down to its head if it is one that shall not be readable; uses up one of them."""
+        if not self.garbles or self.garbles[kind := Answer(int(str(message[0])))] <= 0:
+            return message
+        self.garbles[kind] -= 1
+        return message[:2]
 
     def fail(self, request: Request, code: int, count: int) -> None:
         self.failures[request] = Failure(code, count)

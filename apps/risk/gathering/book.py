@@ -123,11 +123,10 @@ class Book:
 
     def _settling(self, now: datetime) -> Iterator[OpenOrder]:
         rows = Execution.objects.filter(account=self.account, is_current=True, as_of__gt=now - SETTLING)
-        for row in rows.select_related("instrument"):
-            position = self._positions.get(row.instrument.con_id)
-            if position is not None and position.as_of >= row.as_of:
-                continue
-            order = Order.objects.filter(pk__in=_uuids([row.order_ref])).first()
+        settling = [row for row in rows.select_related("instrument") if not self._is_in_position(row)]
+        orders = Order.objects.in_bulk(_uuids([row.order_ref for row in settling]))
+        for row in settling:
+            order = next((orders[pk] for pk in _uuids([row.order_ref]) if pk in orders), None)
             yield OpenOrder(
                 con_id=row.instrument.con_id,
                 side=Side(row.side),
@@ -139,6 +138,10 @@ class Book:
                 quantity=row.quantity,
                 is_settling=True,
             )
+
+    def _is_in_position(self, row: Execution) -> bool:
+        position = self._positions.get(row.instrument.con_id)
+        return position is not None and position.as_of >= row.as_of
 
     def _price(self, instrument: Instrument, *stated: Decimal | None) -> Decimal | None:
         """The dearest that is known, so that no order seems cheap."""

@@ -103,7 +103,7 @@ def _advance_orders(row: Breaker, now: datetime) -> None:
     if circuit.state is BreakerState.OPEN:
         domain.admit(circuit, now)
         _store(row, circuit, "the time is up: one entry may pass", ACTOR, now)
-    elif entry_probe.probe_was_lost(source=StopSource.BREAKER):
+    elif entry_probe.probe_was_lost(source=StopSource.BREAKER, taken_before=now - domain.PROBE_PATIENCE):
         entry_probe.offer_probe(source=StopSource.BREAKER, now=now)
 
 

@@ -30,6 +30,7 @@ from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency_flag
 from apps.risk.services.emergency_flag import Flag
 from apps.risk.services.emergency_rows import Press, stricter, write_rows
+from tradeops.lib.texts import storable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -66,7 +67,7 @@ def halt(
     A stop that holds already is never weakened. `user` None: a program, or whoever may use this machine's shell.
     Raises EmergencyError.
     """
-    actor = checked(scope, target, reason, actor, user)
+    actor, reason = checked(scope, target, reason, actor, user)
     if permission not in STOPPING:
         raise EmergencyError("A halt is reducing, halted or killed. To go on trading, resume.")
     press = Press(EmergencyKind.HALT, scope, target, permission, reason, actor, came_by, source, ending, ends_at)
@@ -86,7 +87,7 @@ def cancel_all(
 
     Raises EmergencyError.
     """
-    actor = checked(scope, target, reason, actor, user)
+    actor, reason = checked(scope, target, reason, actor, user)
     return _ask(Press(EmergencyKind.CANCEL_ALL, scope, target, TradingPermission.KILLED, reason, actor, came_by))
 
 
@@ -106,7 +107,7 @@ def close_all(
     A live account needs `confirmation`, the words of `close_all_words`. Closing is driven by `emergency_closing`.
     Raises EmergencyError.
     """
-    actor = checked(scope, target, reason, actor, user)
+    actor, reason = checked(scope, target, reason, actor, user)
     if scope is Scope.STRATEGY:
         raise EmergencyError(
             "The broker holds positions per account, not per strategy: close everything, the account or an instrument."
@@ -140,8 +141,9 @@ def closable_account(scope: Scope, target: str) -> Account:
     return account
 
 
-def checked(scope: Scope, target: str, reason: str, actor: str, user: User | None) -> str:
-    """Who it is. Raises EmergencyError for what cannot be meant."""
+def checked(scope: Scope, target: str, reason: str, actor: str, user: User | None) -> tuple[str, str]:
+    """Who it is, and why, in characters that can be kept. Raises EmergencyError for what cannot be meant."""
+    reason = storable(reason)
     if user is not None and not (user.is_active and user.has_perm(HALT)):
         raise EmergencyError(f"{user.get_username()} lacks the permission {HALT}: an administrator grants it.")
     if not reason.strip():
@@ -150,7 +152,9 @@ def checked(scope: Scope, target: str, reason: str, actor: str, user: User | Non
         raise EmergencyError("Name the account, strategy or instrument (its conId); everything goes without a name.")
     if scope is Scope.INSTRUMENT and not (target.isascii() and target.isdecimal() and len(target) < 19):
         raise EmergencyError(f"An instrument is named by its conId, a number: {target[:40]!r} is none.")
-    return user.get_username() if user is not None else actor or "somebody"
+    if target != storable(target):
+        raise EmergencyError(f"No account or strategy has such a name: {storable(target)[:40]!r}.")
+    return (user.get_username() if user is not None else storable(actor) or "somebody"), reason
 
 
 def _require_confirmation(account: Account, confirmation: str) -> None:

@@ -7,7 +7,7 @@ one goes on from there. Three may drive: the command that was asked, the web pro
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -62,6 +62,10 @@ class Shown:
     @property
     def is_flat(self) -> bool:
         return not self.holdings and not self.open_orders
+
+    def blocks(self, holding: Holding) -> bool:
+        """Could an order that works fill meanwhile, and change what is held?"""
+        return any(_is_about(row, holding.con_id, holding.symbol) for row in self.open_orders)
 
     def picture(self) -> dict[str, Any]:
         positions = [{"con_id": h.con_id, "symbol": h.symbol, "quantity": f"{h.quantity:f}"} for h in self.holdings]
@@ -160,8 +164,7 @@ class Closer:
             return receipts.end(self._run, EmergencyState.DONE, picture=shown.picture()) or True
         if late:
             return self._escalate(describe(shown), shown)
-        blocked = {row["symbol"] for row in shown.open_orders}
-        ready = [h for h in shown.holdings if h.con_id not in self._doubts and h.symbol not in blocked]
+        ready = [h for h in shown.holdings if h.con_id not in self._doubts and not shown.blocks(h)]
         if not ready:
             return False
         if len(self._run.found.get("rounds", [])) >= ROUNDS:
@@ -232,9 +235,14 @@ def look_at(run: EmergencyRun, positions: Known[Any], orders: Known[Any]) -> Sho
     ]
     open_orders = [row for row in orders.value if row["account"] == run.account]
     if only:
-        symbols = set(Instrument.objects.filter(con_id=only).values_list("symbol", flat=True))
-        open_orders = [row for row in open_orders if row["symbol"] in symbols]
+        symbol = Instrument.objects.filter(con_id=only).values_list("symbol", flat=True).first() or ""
+        open_orders = [row for row in open_orders if _is_about(row, int(only), symbol)]
     return Shown(min(positions.as_of, orders.as_of), tuple(holdings), tuple(open_orders))
+
+
+def _is_about(row: Mapping[str, Any], con_id: int, symbol: str) -> bool:
+    """A combination has no conId of its own: any of the same symbol may hold the instrument."""
+    return bool(row["con_id"] == con_id or (not row["con_id"] and row["symbol"] == symbol))
 
 
 def last_sent(run: EmergencyRun) -> dict[int, Sent]:

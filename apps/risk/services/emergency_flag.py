@@ -14,6 +14,7 @@ from django.conf import settings
 from apps.broker.choices import Scope, TradingPermission
 from apps.broker.domain.orders import most_restrictive
 from tradeops.lib import clock
+from tradeops.lib.texts import storable
 
 MODE = 0o660
 DEGREES = frozenset({TradingPermission.REDUCING, TradingPermission.HALTED, TradingPermission.KILLED})
@@ -47,7 +48,7 @@ def read() -> Flag | None:
         value = json.loads(place.read_text())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return Flag(Scope.EVERYTHING, "", TradingPermission.HALTED, f"it cannot be read: {error}", "file")
     return _flag(value if isinstance(value, dict) else {})
 
@@ -109,13 +110,13 @@ def _document(flag: Flag) -> dict[str, Any]:
 
 
 def _flag(value: dict[str, Any]) -> Flag:
-    scope, target = str(value.get("scope", "")), str(value.get("target") or "")
+    scope, target = str(value.get("scope", "")), storable(str(value.get("target") or ""))
     named = scope in Scope.values and scope != Scope.EVERYTHING and bool(target)
     permission = str(value.get("permission", ""))
     return Flag(
         scope=Scope(scope) if named else Scope.EVERYTHING,
         target=target if named else "",
         permission=TradingPermission(permission) if permission in DEGREES else TradingPermission.HALTED,
-        reason=str(value.get("reason") or ""),
-        actor=str(value.get("actor") or "file"),
+        reason=storable(str(value.get("reason") or "")),
+        actor=storable(str(value.get("actor") or "file")),
     )

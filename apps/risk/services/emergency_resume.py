@@ -27,6 +27,7 @@ from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency_flag
 from tradeops.lib import clock
 from tradeops.lib.known import Known
+from tradeops.lib.texts import storable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -63,7 +64,7 @@ def resume(
     `force`: although no reconciliation says that ledger and broker agree; on live that takes a second person, no
     cool-off replaces one. Raises EmergencyError.
     """
-    now = now or clock.now()
+    now, reason = now or clock.now(), storable(reason)
     person = _person(user, reason)
     with transaction.atomic():
         gate.lock_alone()

@@ -9,6 +9,8 @@ from decimal import Decimal
 import pytest
 from ib_async import LimitOrder, Order, Stock
 
+from apps.broker import services as broker
+from apps.broker.choices import RequestKind
 from apps.broker.gateway import equity
 from apps.broker.models import (
     Account,
@@ -23,6 +25,7 @@ from apps.broker.models import (
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.running import ACCOUNT, RunningGateway, running, wait_until_tables_agree
 from tests.waiting import wait_for
+from tradeops.lib.known import Known
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -216,6 +219,18 @@ def test_own_fills_arrive_with_their_reference(simulator: SimulatorProcess) -> N
         done = wait_for(lambda: BrokerOrder.objects.filter(filled=10, is_open=False, status="Filled").first())
         wait_for(lambda: Execution.objects.filter(order_ref="my-reference", perm_id=done.perm_id).count() == 2)
         wait_until_tables_agree(simulator)
+
+
+def test_order_held_back_is_open_in_the_tables_and_in_a_live_read(simulator: SimulatorProcess) -> None:
+    """It says Inactive as a refused one does, but the broker lists it as open."""
+    with running(simulator) as gateway:
+        place(gateway, LimitOrder("BUY", 10, 1, orderRef="held", tif="DAY", transmit=False))
+        gateway.do(gateway.gateway.synchroniser.look_soon)
+        held = wait_for(lambda: BrokerOrder.objects.filter(order_ref="held", is_open=True, status="Inactive").first())
+        answer = broker.ask(RequestKind.OPEN_ORDERS, {"account": ACCOUNT, "fresh": True})
+        assert isinstance(answer, Known)
+        (row,) = answer.value
+        assert (row["perm_id"], row["con_id"], row["status"]) == (held.perm_id, held.instrument.con_id, "Inactive")
 
 
 def test_error_that_cancels_nothing_leaves_the_order_open(simulator: SimulatorProcess) -> None:

@@ -201,6 +201,46 @@ def test_flag_that_cannot_be_understood_stops_everything(simulator: SimulatorPro
     assert "stop, please" in denied.state_reason and at_broker(simulator, denied) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"reason": "N\\u0000UL"}', "NUL"),
+        ('{"reason": "half \\ud800"}', "half ?"),
+        ("stop\0now", "the file cannot be understood: stopnow"),
+        ("[" * 9000, "the file cannot be understood: " + "[" * 200),
+    ],
+)
+def test_malformed_flag_stops_everything_and_is_written_down(
+    simulator: SimulatorProcess, tmp_path: Path, text: str, reason: str
+) -> None:
+    flag = tmp_path / "HALT"
+    with running(simulator, halt_flag=flag):
+        entry = working(simulator)
+        flag.write_text(text)
+        wait_for(lambda: EmergencyRun.objects.filter(came_by="file", state=EmergencyState.DONE).exists(), seconds=30)
+        assert EmergencyRun.objects.get().reason == reason and statuses(simulator, entry) == ["Cancelled"]
+        wait_state(give(simulator), OrderState.DENIED, seconds=30)
+
+
+def test_receipt_that_cannot_be_written_keeps_no_other_from_being_written(
+    simulator: SimulatorProcess, tmp_path: Path
+) -> None:
+    flag, table = tmp_path / "HALT", EmergencyRun._meta.db_table
+    with running(simulator, halt_flag=flag):
+        entry = working(simulator)
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT not_of_bob CHECK (actor <> 'bob')")
+        try:
+            flag.write_text(json.dumps({"reason": "refused", "actor": "bob"}))
+            wait_for(lambda: statuses(simulator, entry) == ["Cancelled"], seconds=30)
+            assert ended(run(EmergencyKind.CANCEL_ALL), seconds=30).state == EmergencyState.DONE
+            assert not EmergencyRun.objects.filter(actor="bob").exists()
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT not_of_bob")
+        wait_for(lambda: EmergencyRun.objects.filter(actor="bob", state=EmergencyState.DONE).exists(), seconds=30)
+
+
 def test_halt_that_the_broker_does_not_confirm_escalates_and_is_still_carried_out(
     simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +259,48 @@ def test_halt_that_the_broker_does_not_confirm_escalates_and_is_still_carried_ou
         simulator.control("1102")
         wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=20)
         assert statuses(simulator, entry) == ["Cancelled"]
+
+
+def test_cancel_all_is_not_over_while_the_fate_of_an_order_is_unknown(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(killing, "ESCALATE_SECONDS", 2.0)
+    with running(simulator):
+        simulator.control("lose-order 1")
+        lost = give(simulator)
+        wait_for(lambda: Order.objects.filter(pk=lost.pk, state__in=[OrderState.SUBMITTING, OrderState.UNRESOLVED]))
+        action = run(EmergencyKind.CANCEL_ALL)
+        unverified = ended(action, seconds=30)
+        assert unverified.state == EmergencyState.ESCALATED and "lists it nowhere" in unverified.problem
+        wait_state(lost, OrderState.CANCELLED, seconds=60)
+        wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=30)
+    (result,) = EmergencyRun.objects.get().results
+    assert (result["order"], result["done"]) == (str(lost.pk), True)
+
+
+def test_escalated_cancel_all_pursues_what_it_named_and_leaves_new_orders_alone(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(killing, "ESCALATE_SECONDS", 2.0)
+    monkeypatch.setattr(killing, "SLOW_SECONDS", 1.0)
+    with running(simulator):
+        entry = working(simulator)
+        simulator.control("mute cancelOrder 1000000")
+        simulator.control("mute reqGlobalCancel 1000000")
+        action = run(EmergencyKind.CANCEL_ALL)
+        assert ended(action, seconds=30).state == EmergencyState.ESCALATED
+        later = working(simulator, strategy="later")
+        sent = len(global_cancels(simulator))
+        simulator.control("mute reqGlobalCancel 0")
+        simulator.control("mute cancelOrder 0")
+        wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=30)
+        wait_state(entry, OrderState.CANCELLED, seconds=30)
+        assert statuses(simulator, later) == ["Submitted"] and len(global_cancels(simulator)) == sent
+    assert [row["order"] for row in EmergencyRun.objects.get().results] == [str(entry.pk)]
+
+
+def global_cancels(simulator: SimulatorProcess) -> list[dict[str, Any]]:
+    return [row for row in simulator.control("log 2000 1")["messages"] if row["type"] == "reqGlobalCancel"]
 
 
 def test_halt_in_the_middle_of_a_burst_leaves_nothing_behind(simulator: SimulatorProcess) -> None:

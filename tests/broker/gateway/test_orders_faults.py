@@ -142,6 +142,33 @@ def test_modification_is_in_the_ledger_when_the_broker_shows_it(simulator: Simul
         wait_for(lambda: broker_silent in order.events.latest("id").message, seconds=20)
 
 
+def test_modification_is_not_sent_after_a_cancel_was_asked_for(simulator: SimulatorProcess) -> None:
+    with running(simulator) as gateway:
+        order = wait_state(give(simulator), OrderState.WORKING)
+        wait_for(lambda: not is_heard(gateway))
+        simulator.control("delay 1500")
+        broker.request_modification(order_id=order.pk, changes={"limit_price": Decimal(2)}, actor="person")
+        wait_for(lambda: Order.objects.filter(pk=order.pk, modify_sent_at__isnull=False).exists())
+        broker.request_cancel(order_id=order.pk, actor="person")
+        wait_for(lambda: len(cancels(simulator)) > 0, seconds=30)
+        simulator.control("delay 0")
+        wait_state(order, OrderState.CANCELLED, seconds=60)
+        assert len(placements(simulator, order)) == 1
+
+
+def test_modification_is_not_sent_into_a_link_that_does_not_answer(simulator: SimulatorProcess) -> None:
+    with running(simulator) as gateway:
+        order = wait_state(give(simulator), OrderState.WORKING)
+        wait_for(lambda: not is_heard(gateway))
+        simulator.control("blackhole on")
+        broker.request_modification(order_id=order.pk, changes={"limit_price": Decimal(2)}, actor="person")
+        gateway.wait_state(SessionState.DISCONNECTED, seconds=60)
+        wait_for(lambda: Order.objects.filter(pk=order.pk, modify_sent_at=None).exists(), seconds=30)
+        simulator.control("blackhole off")
+        wait_for(lambda: Order.objects.get(pk=order.pk).limit_price == 2, seconds=60)
+        assert len(placements(simulator, order)) == 2
+
+
 def test_cancel_is_sent_again_until_the_broker_shows_it_and_while_not_ready(simulator: SimulatorProcess) -> None:
     with running(simulator):
         order, other = (wait_state(give(simulator, symbol), OrderState.WORKING) for symbol in ("SPY", "QQQ"))
@@ -160,16 +187,23 @@ def test_cancel_is_sent_again_until_the_broker_shows_it_and_while_not_ready(simu
     assert [row["status"] for one in (order, other) for row in at_broker(simulator, one)] == ["Cancelled"] * 2
 
 
-@pytest.mark.parametrize("fault", ["farm 2103", "farm 2105"])
+@pytest.mark.parametrize(
+    ("fault", "session"),
+    [
+        ("farm 2103", SessionState.DATA_DEGRADED),
+        ("farm 2105", SessionState.DATA_DEGRADED),
+        ("error 10197 No market data during competing live session", SessionState.COMPETING_SESSION),
+    ],
+)
 def test_without_market_data_positions_are_closed_and_protected_and_nothing_is_entered(
-    simulator: SimulatorProcess, fault: str
+    simulator: SimulatorProcess, fault: str, session: SessionState
 ) -> None:
     simulator.control("trade SPY BUY 20")
     closing: dict[str, Any] = {"side": Side.SELL, "quantity": Decimal(10), "limit_price": None}
     with running(simulator) as gateway:
         wait_for(lambda: shown_positions() == true_positions(simulator))
         simulator.control(fault)
-        gateway.wait_state(SessionState.DATA_DEGRADED)
+        gateway.wait_state(session)
         entries = [give(simulator) for _ in range(40)]
         family = propose(simulator)
         child = propose(
@@ -183,6 +217,18 @@ def test_without_market_data_positions_are_closed_and_protected_and_nothing_is_e
         wait_state(stop, OrderState.WORKING, seconds=30)
         flat = give(simulator, order_type=OrderType.MARKET, purpose=OrderPurpose.FLATTEN, **closing)
         wait_state(flat, OrderState.FILLED, seconds=30)
+        target, half = (
+            propose(simulator, oca_group="half", purpose=purpose, **(closing | terms))
+            for purpose, terms in (
+                (OrderPurpose.EXIT, {"limit_price": Decimal(9999)}),
+                (OrderPurpose.PROTECTIVE, {"order_type": OrderType.STOP, "stop_price": Decimal(1)}),
+            )
+        )
+        approve(target, half)
+        wait_state(half, OrderState.WORKING, seconds=30)
+        assert state(target) == OrderState.APPROVED
+        broker.request_modification(order_id=half.pk, changes={"stop_price": Decimal(2)}, actor="person")
+        wait_for(lambda: Order.objects.get(pk=half.pk).stop_price == 2, seconds=30)
         assert {state(order) for order in (*entries, family, child)} == {OrderState.APPROVED}
         assert not any(at_broker(simulator, order) for order in (*entries, family, child))
 

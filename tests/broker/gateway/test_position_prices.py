@@ -12,10 +12,11 @@ import pytest
 
 from apps.broker import services as broker
 from apps.broker.choices import RequestKind, SessionState
+from apps.broker.gateway import lines
 from apps.broker.models import Position
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.processes import gateway_process
-from tests.broker.gateway.running import RunningGateway, running
+from tests.broker.gateway.running import RunningGateway, running, shown_positions
 from tests.waiting import wait_for
 from tradeops.lib.known import Known
 
@@ -181,6 +182,25 @@ def test_closed_position_gives_its_line_back(simulator: SimulatorProcess, gatewa
     simulator.control("trade QQQ BUY 10")
     wait_for(lambda: len(held_lines(gateway)) == 10)
     wait_for(lambda: stock("QQQ").price_source == "market")
+
+
+def test_kept_line_that_stays_silent_after_the_broker_came_back_is_asked_for_anew(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "SILENT_SECONDS", 1.0)
+
+    def asked() -> int:
+        return sum(row["type"] == "reqMktData" for row in simulator.control("log 2000 1001")["messages"])
+
+    with running(simulator) as gateway:
+        held = len(shown_positions())
+        wait_for(lambda: len(held_lines(gateway)) == held == simulator.control("status")["lines"], seconds=60)
+        before = asked()
+        simulator.control("1100")
+        gateway.wait_state(SessionState.BROKER_LOST, seconds=30)
+        simulator.control("1102")
+        wait_for(lambda: asked() >= before + held, seconds=60)
+        wait_for(lambda: len(held_lines(gateway)) == held == simulator.control("status")["lines"], seconds=60)
 
 
 def test_requests_come_first_when_lines_are_scarce() -> None:

@@ -117,6 +117,22 @@ def test_lines_are_given_back_whatever_happened(simulator: SimulatorProcess, gat
     wait_for(lambda: simulator.control("status")["lines"] == OPENING_POSITIONS)
 
 
+def test_line_whose_cancel_was_refused_for_coming_too_fast_is_cancelled_again(
+    simulator: SimulatorProcess, gateway: RunningGateway
+) -> None:
+    wait_for(lambda: simulator.control("status")["lines"] == OPENING_POSITIONS, seconds=30)
+    iwm = con_id("IWM")
+    simulator.control("fail cancelMktData 100 1")
+    known(RequestKind.QUOTES, {"con_ids": [iwm]})
+    wait_for(lambda: cancels_of_data(simulator) == 2, seconds=30)
+    wait_for(lambda: simulator.control("status")["lines"] == OPENING_POSITIONS, seconds=30)
+    assert gateway.do(lambda: gateway.gateway.lines.in_use) == OPENING_POSITIONS
+
+
+def cancels_of_data(simulator: SimulatorProcess) -> int:
+    return sum(row["type"] == "cancelMktData" for row in simulator.control("log 2000 1001")["messages"])
+
+
 def test_unknown_contract_has_no_price_and_says_so(gateway: RunningGateway) -> None:
     [quote] = known(RequestKind.QUOTES, {"con_ids": [999_999_999]})
     assert quote["price"] is None and "999999999" in str(quote["note"])

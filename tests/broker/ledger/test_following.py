@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from apps.broker import ledger, selectors
-from apps.broker.choices import OrderPurpose, OrderState, Side
+from apps.broker import gate, ledger, selectors
+from apps.broker.choices import OrderPurpose, OrderState, Side, TimeInForce
 from apps.broker.gateway.changes import Changes
+from apps.broker.gateway.orders import unresolved
 from apps.broker.gateway.rows import OrderRow
+from apps.broker.gateway.synchroniser import Look
 from apps.broker.gateway.writer import write_changes, write_snapshot
-from apps.broker.models import Execution, Order, OrderEvent
-from apps.journal.models import Event
+from apps.broker.models import Execution, Order, OrderEvent, TradingState
+from apps.broker.services.orders import request_cancel, request_modification
+from apps.journal.models import Event, Incident
 from tests.broker.ledger.builders import (
     BEGIN,
     changes,
@@ -25,6 +28,7 @@ from tests.broker.ledger.builders import (
     position_row,
     snapshot,
 )
+from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -178,13 +182,67 @@ def test_order_that_was_denied_here_is_adopted_when_the_broker_has_it() -> None:
     assert (adopted.state, now(order).state) == (S.WORKING, S.DENIED) and str(order.pk) in adopted.reason
 
 
-def test_second_order_under_one_reference_is_reported_and_adopted() -> None:
+def test_second_order_under_one_reference_is_adopted_and_halts_its_instrument(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
     order = sent()
     hear(of(order))
-    for _ in range(2):
-        look(of(order), order_row(8, order_ref=str(order.pk)))
-    assert order.events.filter(message__contains="second order").count() == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(2):
+            look(of(order), order_row(8, order_ref=str(order.pk)))
+    told = order.events.get(message__contains="second order")
+    assert told.data["escalation"] == "second order"
     assert Order.objects.get(is_external=True).perm_id == 8
+    found = gate.look(con_id=order.instrument.con_id)
+    assert not found.admits(OrderPurpose.ENTRY) and found.admits(OrderPurpose.EXIT)
+    assert gate.look(con_id=order.instrument.con_id + 1).admits(OrderPurpose.ENTRY)
+    stop = TradingState.objects.get()
+    assert (stop.scope, stop.source, stop.ending) == ("instrument", "broker", "person")
+    incident = Incident.objects.get(key="second-order:8")
+    assert incident.severity == "critical" and "--source broker" in incident.detail
+
+
+def test_order_that_is_gone_is_ended_by_a_cancel_once_two_looks_agree() -> None:
+    """Good till cancelled: its day is never over, and the lists name only what ended today."""
+    order = sent(time_in_force=TimeInForce.GOOD_TILL_CANCELLED)
+    hear(of(order))
+    look()
+    assert now(order).state == S.UNRESOLVED
+    empty, begun = snapshot((), second=60), clock.now() + timedelta(minutes=1)
+    for seconds in (0, 6, 12):
+        unresolved.judge(Look(begun + timedelta(seconds=seconds), empty))
+    assert now(order).state == S.UNRESOLVED
+    request_cancel(order_id=order.pk, actor="ann")
+    unresolved.judge(Look(begun + timedelta(seconds=18), empty))
+    assert now(order).state == S.CANCELLED and "no list names it" in now(order).state_reason
+
+
+def test_terms_that_somebody_changed_at_the_broker_are_followed_and_told_of() -> None:
+    order = sent()
+    hear(of(order))
+    look(of(order, quantity=25, limit_price=Decimal(510)))
+    row = now(order)
+    assert (row.quantity, row.limit_price, row.wanted_changes, row.modify_sent_at) == (25, 510, {}, None)
+    event = Event.objects.get(message__contains="changed at the broker")
+    assert event.level == "ERROR" and "quantity 10 to 25, limit_price 500 to 510" in event.message
+    look(of(order, quantity=25, limit_price=Decimal(510)), second=75)
+    assert Event.objects.filter(message__contains="changed at the broker").count() == 1
+
+
+def test_terms_are_not_taken_for_changed_while_a_modification_is_under_way() -> None:
+    order = sent()
+    hear(of(order))
+    request_modification(order_id=order.pk, changes={"limit_price": Decimal(490)}, actor="ann")
+    look(of(order, limit_price=Decimal(510)))
+    assert now(order).limit_price == 500 and now(order).wanted_changes == {"limit_price": "490"}
+
+
+def test_quantity_that_a_group_reduced_is_followed_without_an_alarm() -> None:
+    order = sent(oca_group="pair")
+    hear(of(order))
+    look(of(order, quantity=6))
+    assert now(order).quantity == 6
+    assert Event.objects.get(message__contains="its group reduced it").level == "INFO"
 
 
 def test_working_order_that_no_list_names_is_unresolved() -> None:

@@ -38,6 +38,7 @@ EXAMPLES = {
     "farm": "farm 2104",
     "fill": "fill 0 {bound} 1 500",
     "fill-chunk": "fill-chunk off",
+    "garble": "garble POSITION 0",
     "halt": "halt SPY off",
     "help": "help",
     "hist-pacing": "hist-pacing on",

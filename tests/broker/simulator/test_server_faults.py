@@ -225,6 +225,19 @@ async def test_mute_leaves_the_next_requests_unanswered(simulator: SimulatorProc
     assert await asyncio.wait_for(ib.reqCurrentTimeAsync(), 5)
 
 
+async def test_garbled_messages_are_dropped_by_the_client_though_the_answer_ends(
+    simulator: SimulatorProcess, connect: Connect
+) -> None:
+    simulator.control("trade QQQ BUY 5")
+    simulator.control("garble POSITION 1")
+    ib = await connect(simulator, 2)
+    held = {row["con_id"] for row in simulator.control("positions")["positions"]}
+    assert len(ib.positions()) == len(held) - 1
+    assert {position.contract.conId for position in await ib.reqPositionsAsync()} == held
+    with pytest.raises(ControlError, match="no message named"):
+        simulator.control("garble NONSENSE 1")
+
+
 async def test_read_only_api_refuses_orders(simulator: SimulatorProcess, ib: IB) -> None:
     contract = await spy(ib)
     simulator.control("readonly on")

@@ -55,7 +55,11 @@ class Action:
 
 @dataclass(slots=True)
 class Receipt:
-    """`verified`: the broker shows nothing of ours that should have been cancelled. `problem` names those of others."""
+    """`verified`: the broker shows nothing of ours that should have been cancelled. `problem` names those of others.
+
+    `is_escalated`: a person was told, and that is written down. Nothing is held back in memory any more: what stays
+    stopped is in the table.
+    """
 
     verified: bool = False
     problem: str = ""
@@ -64,3 +68,14 @@ class Receipt:
     results: dict[object, dict[str, Any]] = field(default_factory=dict)
     picture: dict[str, Any] | None = None
     is_over: bool = False
+    is_escalated: bool = False
+
+    @property
+    def is_closed(self) -> bool:
+        """From the escalation on nothing new is cancelled, once the broker's orders were seen at all."""
+        return self.is_escalated and self.picture is not None
+
+    def named(self) -> set[object]:
+        """The ids in the ledger and the permanent ids of its orders: those of others get an id in the ledger late."""
+        entries = self.results.values()
+        return ({entry["order"] for entry in entries} | {entry["perm_id"] for entry in entries}) - {None}

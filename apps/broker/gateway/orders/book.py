@@ -19,6 +19,8 @@ SENT = sorted(AT_RISK - {OrderState.APPROVED})
 
 class Book:
     def __init__(self) -> None:
+        # Until then it does not know what an earlier process sent.
+        self.is_read = False
         self._subjects: dict[object, Subject] = {}
 
     def add(self, subjects: Iterable[Subject]) -> None:
@@ -27,6 +29,7 @@ class Book:
     def replace(self, subjects: Iterable[Subject], *, keep: Iterable[object] = ()) -> None:
         """`keep`: those that were taken while the tables were read."""
         kept = {key: self._subjects[key] for key in keep if key in self._subjects}
+        self.is_read = True
         self._subjects = kept | {subject.id: subject for subject in subjects}
 
     def __iter__(self) -> Iterator[Subject]:

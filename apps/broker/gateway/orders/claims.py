@@ -48,8 +48,9 @@ def claim(
 ) -> list[list[Claimed]]:
     """Families of orders that are now `submitting`; the members of each must leave together.
 
-    `objection` says why memory forbids an order: a halt may be known there before the tables know it. Families with an
-    order that is not for one of the `purposes` wait. Raises FencedError when nothing may be claimed at all.
+    `objection` says why memory forbids an order: a halt may be known there before the tables know it. A parent waits
+    with all its children while one of them is not for one of the `purposes`; of a group only such a member does. Raises
+    FencedError when nothing may be claimed at all.
     """
     gate.lock_shared()
     fence.require(identity)
@@ -58,7 +59,7 @@ def claim(
     for root in _candidates(purposes):
         if sum(map(len, taken)) >= AT_ONCE:
             break
-        family = None if root.pk in seen else families.gather(root)
+        family = None if root.pk in seen else families.gather(root, purposes)
         if family is None or not {order.purpose for order in family.members} <= set(purposes):
             continue
         seen |= {order.pk for order in family.members}

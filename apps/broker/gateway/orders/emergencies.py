@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from apps.broker.choices import EmergencyKind, Scope, TradingPermission
@@ -18,6 +20,7 @@ from apps.broker.gateway.orders.killing import Killer
 from apps.broker.gateway.orders.own_thread import OwnThread
 from apps.broker.gateway.orders.stops import Stop, Stops
 from apps.broker.gateway.rounds import keep_rounds
+from apps.broker.gateway.writer import AWAY
 from tradeops.lib import clock
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ class Emergencies:
         # Begun and not yet written down as begun; ended or escalated and not yet written down as that.
         self._beginnings: dict[UUID, tuple[Action, Receipt]] = {}
         self._receipts: dict[UUID, tuple[Action, Receipt]] = {}
+        self._unwritable: set[UUID] = set()
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -100,10 +104,24 @@ class Emergencies:
             self.start(action)
         # The first cancels leave before the next statement: the tasks run while the database is asked.
         for action, receipt in list(self._beginnings.values()):
-            await self._database.in_database(emergency_rows.begin, action, receipt)
-            del self._beginnings[action.id]
+            await self._apart(action, self._begin(action, receipt))
         for action, receipt in list(self._receipts.values()):
-            await self._save(action, receipt)
+            await self._apart(action, self._save(action, receipt))
+
+    async def _apart(self, action: Action, work: Coroutine[Any, Any, None]) -> None:
+        """One that cannot be written is tried again each round, and keeps no other from being written."""
+        try:
+            await work
+        except AWAY:
+            raise
+        except Exception:
+            if action.id not in self._unwritable:
+                logger.exception("%s cannot be written down", action.stop.reason)
+            self._unwritable.add(action.id)
+
+    async def _begin(self, action: Action, receipt: Receipt) -> None:
+        await self._database.in_database(emergency_rows.begin, action, receipt)
+        del self._beginnings[action.id]
 
     async def _save(self, action: Action, receipt: Receipt) -> None:
         is_over = receipt.is_over
@@ -112,13 +130,19 @@ class Emergencies:
             self._receipts.pop(action.id, None)
         if is_over:
             self._finish(action)
+        elif receipt.problem and not receipt.is_escalated:
+            receipt.is_escalated = True
+            self._let_go(action)
 
     def _finish(self, action: Action) -> None:
+        self._let_go(action)
+        self._tasks.pop(action.id, None)
+
+    def _let_go(self, action: Action) -> None:
         """What stays stopped is in the table of trading states, or in the flag."""
         self._stops.running.pop(action.id, None)
         if action.kind is not EmergencyKind.HALT or action.came_by != flag.CAME_BY:
             self._stops.doubt()
-        self._tasks.pop(action.id, None)
 
 
 def _everything(reason: str) -> Stop:

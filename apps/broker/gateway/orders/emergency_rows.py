@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.broker.choices import EmergencyKind, EmergencyState, OrderState, Scope, StopSource, TradingPermission
-from apps.broker.domain.orders import most_restrictive
+from apps.broker.domain.orders import AT_RISK, most_restrictive
 from apps.broker.exceptions import OrderMovedOn
 from apps.broker.gateway.orders.actions import Action, Receipt
 from apps.broker.gateway.orders.escalation import on_escalation
@@ -99,9 +99,13 @@ def _cancel_unsent(action: Action) -> None:
 
 
 def _mark_cancels(action: Action, receipt: Receipt) -> None:
-    """The ledger knows who cancelled its orders; whatever of them still works is pursued there too."""
-    ids = [UUID(entry["order"]) for entry in receipt.results.values() if entry["order"] and not entry["done"]]
-    for order_id in sorted(ids):
+    """The ledger knows who cancelled its orders; whatever of them still works is pursued there too.
+
+    The ledger decides which: an order of unknown fate is not over because the broker does not list it (yet).
+    """
+    ids = [UUID(entry["order"]) for entry in receipt.results.values() if entry["order"]]
+    asked = Order.objects.filter(pk__in=ids, state__in=AT_RISK, cancel_requested_at=None)
+    for order_id in asked.order_by("pk").values_list("pk", flat=True):
         with contextlib.suppress(OrderMovedOn, Order.DoesNotExist):
             request_cancel(order_id=order_id, actor=action.actor, reason=_name(action))
 
@@ -113,6 +117,7 @@ def save(action: Action, receipt: Receipt) -> None:
     if run.state in (EmergencyState.DONE, EmergencyState.OTHERS, EmergencyState.FAILED):
         # A flag that outlived the gateway: its receipt stands.
         return
+    _mark_cancels(action, receipt)
     run.state = _state(action, receipt, EmergencyState(run.state))
     run.results = list(receipt.results.values())
     run.picture = receipt.picture

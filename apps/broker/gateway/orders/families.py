@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db.models import Q
 
 from apps.broker import ledger
-from apps.broker.choices import OrderState
+from apps.broker.choices import OrderPurpose, OrderState
 from apps.broker.gateway.orders.wire import CANCEL_WITH_BLOCK, REDUCE, Placement
 from apps.broker.models import BrokerOrder, Execution, Order
 from tradeops.lib import clock
@@ -29,8 +30,10 @@ class Family:
         return len(self.members) > 1 and self.members[1].parent_id == self.members[0].pk
 
 
-def gather(root: Order) -> Family | None:
-    """None where the order must wait, or was ended here because it must not be sent any more."""
+def gather(root: Order, purposes: Collection[OrderPurpose] = frozenset(OrderPurpose)) -> Family | None:
+    """The members of a group that are for another of the `purposes` follow later: what protects does not wait for them.
+
+    None where the order must wait, or was ended here because it must not be sent any more."""
     if _is_at_broker(root):
         # Taken for lost, but the broker has it: what the lists say decides, it is not sent again.
         return None
@@ -51,7 +54,7 @@ def gather(root: Order) -> Family | None:
     if wrong is not None:
         _deny(root, children, f"an order that belongs to it is {wrong.get_state_display().lower()}")
         return None
-    return Family((root, *children, *([] if children or root.parent else _group(root))))
+    return Family((root, *children, *([] if children or root.parent else _group(root, purposes))))
 
 
 def _is_at_broker(order: Order) -> bool:
@@ -71,7 +74,7 @@ def _group_is_over(order: Order) -> bool:
     return others.filter(filled_quantity__gt=0).exists()
 
 
-def _group(root: Order) -> list[Order]:
+def _group(root: Order, purposes: Collection[OrderPurpose]) -> list[Order]:
     """The others of its group that may go too."""
     if not root.oca_group:
         return []
@@ -80,6 +83,7 @@ def _group(root: Order) -> list[Order]:
         account=root.account,
         oca_group=root.oca_group,
         state=S.APPROVED,
+        purpose__in=purposes,
         cancel_requested_at=None,
         parent=None,
         children=None,

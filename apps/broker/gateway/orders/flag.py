@@ -15,6 +15,8 @@ from typing import Any
 
 from apps.broker.choices import EmergencyKind, Scope, TradingPermission
 from apps.broker.gateway.orders.actions import Action
+from tradeops.lib import clock
+from tradeops.lib.texts import storable
 
 NAMESPACE = uuid.UUID("5a0c3d7e-6f0b-4b7e-9a39-3f7b0c1c2d11")
 CAME_BY = "file"
@@ -42,7 +44,8 @@ def look(path: Path) -> Seen | None:
 
 def read(path: Path, seen: Seen) -> Action:
     try:
-        text = path.read_text(errors="replace")[:LONGEST]
+        with path.open(errors="replace") as file:
+            text = file.read(LONGEST)
     except OSError as error:
         return _action({"reason": f"the file cannot be read: {error}"}, seen, "")
     return _action(_parse(text), seen, text)
@@ -53,7 +56,7 @@ def _parse(text: str) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"reason": f"the file cannot be understood: {text.strip()[:200]}"}
     return value if isinstance(value, dict) else {"reason": f"the file says {text.strip()[:200]}"}
 
@@ -67,11 +70,19 @@ def _action(value: dict[str, Any], seen: Seen, text: str) -> Action:
         scope=scope,
         target=target,
         permission=TradingPermission(permission) if permission in DEGREES else TradingPermission.HALTED,
-        reason=str(value.get("reason") or "a halt file was written")[:500],
-        actor=str(value.get("actor") or "file")[:150],
+        reason=storable(str(value.get("reason") or "a halt file was written"))[:500] or "a halt file was written",
+        actor=storable(str(value.get("actor") or "file"))[:150] or "file",
         came_by=CAME_BY,
-        requested_at=datetime.fromtimestamp(seen.changed_at / 1e9, UTC),
+        requested_at=_moment(seen),
     )
+
+
+def _moment(seen: Seen) -> datetime:
+    """A file may carry any time; one that no calendar knows stops as well."""
+    try:
+        return datetime.fromtimestamp(seen.changed_at / 1e9, UTC)
+    except (OverflowError, OSError, ValueError):
+        return clock.now()
 
 
 def _id(value: dict[str, Any]) -> uuid.UUID | None:
@@ -84,7 +95,7 @@ def _id(value: dict[str, Any]) -> uuid.UUID | None:
 
 def _scope(value: dict[str, Any]) -> tuple[Scope, str]:
     """A scope that is unknown, or lacks its target, means everything."""
-    scope, target = str(value.get("scope", "")), str(value.get("target") or "")[:64]
+    scope, target = str(value.get("scope", "")), storable(str(value.get("target") or ""))[:64]
     if scope in Scope.values and scope != Scope.EVERYTHING and target:
         return Scope(scope), target
     return Scope.EVERYTHING, ""

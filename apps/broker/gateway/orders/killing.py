@@ -30,6 +30,7 @@ LOOK_TIMEOUT = 5.0
 ESCALATE_SECONDS = 10.0
 # A person knows by then; it is tried on without haste until the broker shows it.
 SLOW_SECONDS = 5.0
+UNHEARD = "sent, and the broker lists it nowhere: nobody knows whether it has it"
 WAY_OUT = "cancel it there or in TWS, or cancel all orders (`manage.py cancel_all`)"
 
 
@@ -57,9 +58,10 @@ class Killer:
         while True:
             sent_at = loop.time()
             await self._send_cancels(action, receipt)
-            # After the cancels, which overtake everything: waking a thousand who waited takes time. Orders among them
-            # have met the closed gate.
-            self._pacer.clear()
+            if not receipt.is_escalated:
+                # After the cancels, which overtake everything: waking a thousand who waited takes time. Orders among
+                # them have met the closed gate.
+                self._pacer.clear()
             pause = CANCEL_AGAIN_SECONDS if not receipt.problem else SLOW_SECONDS
             while not receipt.verified and loop.time() - sent_at < pause:
                 await self._look(action, receipt)
@@ -75,9 +77,9 @@ class Killer:
 
     async def _send_cancels(self, action: Action, receipt: Receipt) -> None:
         """The global one first: it reaches everything at once, and what has no number of ours."""
-        if action.is_global:
+        if action.is_global and not receipt.is_closed:
             await self._send_global(receipt)
-        for subject in self._targets(action):
+        for subject in self._targets(action, receipt):
             entry = receipt.results.setdefault(_key(subject), _entry(subject))
             if not (self._is_ours(subject) and subject.order_id):
                 if not action.is_global:
@@ -106,18 +108,19 @@ class Killer:
         receipt.last_cancel_at = clock.now()
         receipt.first_cancel_at = receipt.first_cancel_at or receipt.last_cancel_at
 
-    def _targets(self, action: Action) -> list[Subject]:
+    def _targets(self, action: Action, receipt: Receipt) -> list[Subject]:
         """What the broker shows as open, and what was sent and is not shown yet."""
         picture = self._picture()
-        rows = picture.orders.since(0) if picture is not None else {}
-        shown = [self._book.subject(row, picture) for row in rows.values() if row.is_open] if picture else []
-        seen = {subject.id for subject in shown} | {row.order_ref for row in rows.values()}
-        unseen = [
-            subject
-            for subject in self._book
-            if subject.id not in self._submitter.unsent and subject.id not in seen and str(subject.id) not in seen
-        ]
-        return [subject for subject in (*shown, *unseen) if action.concerns(subject)]
+        rows = picture.orders.since(0).values() if picture is not None else []
+        shown = [self._book.subject(row, picture) for row in rows if row.is_open] if picture is not None else []
+        return _meant(action, receipt, [*shown, *self._unheard(picture)])
+
+    def _unheard(self, picture: Picture | None) -> list[Subject]:
+        """Sent, and not named by the broker since the login, neither as open nor as ended: it may have them yet."""
+        rows = [*picture.orders.since(0).values(), *picture.completed.since(0).values()] if picture is not None else []
+        references, perm_ids = {row.order_ref for row in rows}, {row.perm_id for row in rows}
+        silent = [item for item in self._book if str(item.id) not in references and item.perm_id not in perm_ids]
+        return [item for item in silent if item.id not in self._submitter.unsent]
 
     async def _look(self, action: Action, receipt: Receipt) -> None:
         picture = self._picture()
@@ -125,30 +128,39 @@ class Killer:
             return
         since = picture.sequence
         try:
-            await self._link.ask(Priority.CANCEL, "openOrders", _all_open_orders, timeout=LOOK_TIMEOUT)
+            await self._link.ask(Priority.CANCEL, "openOrders", _all_open_orders, timeout=LOOK_TIMEOUT, is_list=True)
         except BrokerError as error:
             logger.warning("the broker's open orders cannot be read: %s", error)
             return
         if picture is not self._picture():
             return
         open_rows = picture.open_orders(since)
-        left = [self._book.subject(row, picture) for row in open_rows.values()]
-        left = [subject for subject in left if action.concerns(subject)]
-        self._judge(receipt, picture, open_rows.values(), left)
-        unsent = any(action.concerns(item.subject) for item in self._submitter.unsent.values())
+        shown = _meant(action, receipt, [self._book.subject(row, picture) for row in open_rows.values()])
+        unheard = _meant(action, receipt, self._unheard(picture))
+        unsent = _meant(action, receipt, [item.subject for item in self._submitter.unsent.values()])
+        self._judge(receipt, picture, open_rows.values(), shown, unheard)
+        left = [*shown, *unheard]
         waits_for = [subject for subject in left if self._is_ours(subject) or not action.ends_without_others]
-        receipt.verified = not waits_for and not unsent
+        receipt.verified = self._book.is_read and not waits_for and not unsent
 
     def _judge(
-        self, receipt: Receipt, picture: Picture, open_rows: Iterable[OrderRow], left: Iterable[Subject]
+        self,
+        receipt: Receipt,
+        picture: Picture,
+        open_rows: Iterable[OrderRow],
+        shown: Iterable[Subject],
+        unheard: Iterable[Subject],
     ) -> None:
-        still = {_key(subject): subject for subject in left}
+        silent = {_key(subject): subject for subject in unheard}
+        still = {_key(subject): subject for subject in shown} | silent
         for key, subject in still.items():
             receipt.results.setdefault(key, _entry(subject))
         for key, entry in receipt.results.items():
             entry["done"] = key not in still
             if entry["done"]:
                 entry["detail"] = _ending(picture, entry)
+            elif key in silent:
+                entry["detail"] = UNHEARD
         receipt.picture = describe(picture, open_rows)
 
     def _is_ours(self, subject: Subject) -> bool:
@@ -158,13 +170,23 @@ class Killer:
     def _describe_problem(self, receipt: Receipt) -> str:
         if receipt.picture is None:
             return f"the broker's open orders could not be read within {ESCALATE_SECONDS:g} s: look in TWS"
+        if not self._book.is_read:
+            return f"what was sent before could not be read within {ESCALATE_SECONDS:g} s: look in TWS"
         left = [entry for entry in receipt.results.values() if not entry["done"]]
         names = ", ".join(f"{entry['symbol']} ({entry['detail']})" for entry in left)
-        return f"still open at the broker after {ESCALATE_SECONDS:g} s: {names or 'orders on their way'}"[:500]
+        return f"not over at the broker after {ESCALATE_SECONDS:g} s: {names or 'orders on their way'}"[:500]
 
 
 def _all_open_orders(ib: IB) -> Any:
     return ib.reqAllOpenOrdersAsync()
+
+
+def _meant(action: Action, receipt: Receipt, subjects: Iterable[Subject]) -> list[Subject]:
+    concerned = [subject for subject in subjects if action.concerns(subject)]
+    if not receipt.is_closed:
+        return concerned
+    named = receipt.named()
+    return [subject for subject in concerned if str(subject.id) in named or subject.perm_id in named]
 
 
 def _key(subject: Subject) -> object:

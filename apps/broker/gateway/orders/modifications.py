@@ -5,7 +5,7 @@ The ledger's terms change when the broker shows them (`apps.broker.following`), 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -30,14 +30,21 @@ MODIFY_REFUSED = "modify_refused"
 
 
 @transaction.atomic
-def take(identity: Identity, objection: Callable[[Subject], str]) -> list[Claimed]:
-    """Modifications that are now to be sent. Raises FencedError when nothing may be sent at all."""
+def take(
+    identity: Identity,
+    objection: Callable[[Subject], str],
+    purposes: Collection[OrderPurpose] = frozenset(OrderPurpose),
+) -> list[Claimed]:
+    """Modifications that are now to be sent, of orders for the `purposes`.
+
+    Raises FencedError when nothing may be sent at all.
+    """
     gate.lock_shared()
     fence.require(identity)
     rows = (
         Order.objects.select_for_update(of=("self",), skip_locked=True)
         .select_related("account", "instrument", "parent")
-        .filter(state=OrderState.WORKING, modify_sent_at=None, cancel_requested_at=None)
+        .filter(state=OrderState.WORKING, modify_sent_at=None, cancel_requested_at=None, purpose__in=purposes)
         .exclude(wanted_changes={})
         .order_by("pk")
     )
@@ -69,6 +76,12 @@ def drop(order: Order, message: str) -> None:
     changes = order.wanted_changes
     Order.objects.filter(pk=order.pk).update(wanted_changes={}, modify_sent_at=None, updated_at=clock.now())
     ledger.note(order, message=message, actor=ACTOR, data={"changes": changes}, level=Level.WARN)
+
+
+def is_wanted(order_id: UUID) -> bool:
+    """Still so: it works, and nobody has asked to cancel it since the modification was taken."""
+    rows = Order.objects.filter(pk=order_id, state=OrderState.WORKING, cancel_requested_at=None)
+    return rows.exclude(wanted_changes={}).exists()
 
 
 @transaction.atomic

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from uuid import UUID
 
 from django.db import DatabaseError
 from ib_async import IB
 
-from apps.broker.choices import Priority
+from apps.broker.choices import OrderPurpose, Priority
 from apps.broker.exceptions import FencedError, TurnDroppedError
 from apps.broker.gateway.link import Link
 from apps.broker.gateway.orders import modifications
@@ -18,6 +19,7 @@ from apps.broker.gateway.orders.claims import Claimed
 from apps.broker.gateway.orders.fence import Identity
 from apps.broker.gateway.orders.stops import Stops
 from apps.broker.gateway.pacing import Pacer
+from apps.broker.gateway.session_keeper import SessionKeeper
 from tradeops.lib import crossing
 
 logger = logging.getLogger(__name__)
@@ -26,18 +28,20 @@ POLL_SECONDS = 1.0
 
 
 class Modifier:
-    """`may_send` is asked right before a message leaves, with the connection that it was claimed for."""
+    """`may_send` is asked right before a message leaves, with the connection and purpose that it was claimed for."""
 
     def __init__(
         self,
         link: Link,
         pacer: Pacer,
+        keeper: SessionKeeper,
         known: Stops,
         identity: Callable[[], Identity | None],
-        may_send: Callable[[IB | None, int], bool],
+        may_send: Callable[[IB | None, int, frozenset[OrderPurpose]], bool],
     ) -> None:
         self._link = link
         self._pacer = pacer
+        self._keeper = keeper
         self._stops = known
         self._identity = identity
         self._may_send = may_send
@@ -57,19 +61,25 @@ class Modifier:
 
     async def _round(self) -> None:
         identity, ib, connection = self._identity(), self._link.ib, self._link.connections
-        if identity is None or not self._may_send(ib, connection):
+        purposes = self._keeper.sendable
+        if identity is None or not self._may_send(ib, connection, purposes):
             return
-        for item in await crossing.in_database(modifications.take, identity, self._stops.objection):
-            if not await self._send(item, ib, connection) and item.subject.id is not None:
-                await crossing.in_database(modifications.put_back, [item.subject.id])
+        for item in await crossing.in_database(modifications.take, identity, self._stops.objection, purposes):
+            order_id = item.subject.id
+            if order_id is not None and not await self._send(item, order_id, ib, connection):
+                await crossing.in_database(modifications.put_back, [order_id])
 
-    async def _send(self, item: Claimed, ib: IB | None, connection: int) -> bool:
+    async def _send(self, item: Claimed, order_id: UUID, ib: IB | None, connection: int) -> bool:
+        """The last look at the row comes as late as it can: after a cancel the same number could be a new order."""
         try:
+            answers = await self._link.answers()
             await self._pacer.turn(Priority.ORDER)
         except TurnDroppedError:
             return False
+        is_wanted = await crossing.in_database(modifications.is_wanted, order_id)
         stopped = self._stops.objection(item.subject) or self._stops.is_stored_against(item.subject)
-        if ib is None or stopped or not self._may_send(ib, connection):
+        may_send = self._may_send(ib, connection, frozenset({item.subject.purpose}))
+        if ib is None or stopped or not (answers and is_wanted and may_send):
             return False
         ib.client.placeOrder(item.order.orderId, item.contract, item.order)
         return True

@@ -165,9 +165,7 @@ class Submitter:
         purposes = frozenset(item.subject.purpose for item in family)
         return self.may_send(ib, connection, purposes) and not self._is_stored_against(family)
 
-    def may_send(
-        self, ib: IB | None, connection: int, purposes: frozenset[OrderPurpose] = frozenset(OrderPurpose)
-    ) -> bool:
+    def may_send(self, ib: IB | None, connection: int, purposes: frozenset[OrderPurpose]) -> bool:
         """Orders of all these purposes, over that connection, now."""
         same = ib is not None and ib is self._link.ib and connection == self._link.connections and ib.isConnected()
         admitted = bool(purposes) and purposes <= self._keeper.sendable

@@ -97,7 +97,9 @@ def _verdict(order: Order) -> tuple[OrderState, str] | None:
 
 
 def _of_one_that_worked(order: Order) -> tuple[OrderState, str] | None:
-    """The broker's list of completed orders is of today only."""
+    """The broker's list of completed orders is of today only: an older end is in no list, and a person must say so."""
+    if order.cancel_requested_at is not None:
+        return S.CANCELLED, "its cancel was asked for, and two looks at the broker agree that no list names it"
     sent_on = order.submitted_at.astimezone(EXCHANGE_TIME).date() if order.submitted_at else None
     is_over = sent_on is not None and sent_on < clock.now().astimezone(EXCHANGE_TIME).date()
     if is_over and order.time_in_force != TimeInForce.GOOD_TILL_CANCELLED:
@@ -141,5 +143,6 @@ def escalate_overdue() -> None:
         escalate_once(
             order,
             SUBJECT,
-            f"unresolved for {seconds:.0f} s: find out in TWS whether it exists; it is not sent again by itself",
+            f"unresolved for {seconds:.0f} s: find out in TWS whether it exists; it is not sent again by itself. "
+            "If it is gone there, cancel it here: that ends it",
         )

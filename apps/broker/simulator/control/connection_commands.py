@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from ..protocol.messages import Request
+from ..protocol.messages import Answer, Request
 from ..protocol.system import NO_REQUEST
 from .registry import CommandError, Result, command, integer, number, switch
 
@@ -113,6 +113,16 @@ def fail(gateway: Gateway, words: Sequence[str]) -> Result:
 @command("mute TYPE N", "never answer the next N requests of a type")
 def mute(gateway: Gateway, words: Sequence[str]) -> Result:
     gateway.faults.mutes[_request(words[0])] = integer(words[1])
+    return {}
+
+
+@command("garble ANSWER N", "send the next N messages of a kind (POSITION, OPEN_ORDER, ...) so that none can read them")
+def garble(gateway: Gateway, words: Sequence[str]) -> Result:
+    try:
+        answer = Answer[words[0].upper()]
+    except KeyError:
+        raise CommandError(f"there is no message named {words[0]}; use a name like POSITION or OPEN_ORDER") from None
+    gateway.faults.garbles[answer] = integer(words[1])
     return {}
 
 

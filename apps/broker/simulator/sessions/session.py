@@ -48,7 +48,7 @@ class Session:
 
     def send(self, message: Message) -> None:
         self.sent += 1
-        self._connection.send(message)
+        self._connection.send(self.gateway.faults.garbled(message))
 
     def error(self, request_id: int, code: int, text: str) -> None:
         self.send(error(request_id, code, text, self.version))
