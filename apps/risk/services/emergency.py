@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.broker import gate
 from apps.broker import selectors as broker_selectors
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 HALT = "broker.halt_trading"
+ATTEMPTS = 3
 STOPPING = (TradingPermission.REDUCING, TradingPermission.HALTED, TradingPermission.KILLED)
 
 
@@ -176,8 +177,11 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
     if with_file:
         notes += _write_file(press, run_id)
     try:
-        run = write_rows(press, run_id)
+        run = _write_rows(press, run_id)
     except (OperationalError, InterfaceError) as error:
+        if press.source is not StopSource.MANUAL and connection.is_usable():
+            # A program's round is repeated; the file would be a person's stop, that no clock ends.
+            raise
         return _without_database(press, run_id, error, notes)
     if with_file:
         notes += _keep_file(press, run_id)
@@ -191,6 +195,17 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
     elif press.kind is EmergencyKind.CLOSE_ALL and not view.admits(OrderPurpose.FLATTEN):
         notes.append(f"The session is {view.state.label.lower()}: {view.reason} Closing orders wait until it is not.")
     return Asked(run.pk, run, tuple(notes))
+
+
+def _write_rows(press: Press, run_id: UUID) -> EmergencyRun:
+    """A deadlock, a lock that is held too long, a statement cut short: none of them means that the database is away."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return write_rows(press, run_id)
+        except OperationalError:
+            if not connection.is_usable():
+                raise
+    return write_rows(press, run_id)
 
 
 def _keep_file(press: Press, run_id: UUID) -> list[str]:

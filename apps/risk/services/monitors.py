@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from apps.broker import selectors as broker_state
 from apps.broker import services as broker
-from apps.broker.choices import Scope, StopEnding, StopSource, TradingPermission
+from apps.broker.choices import EmergencyKind, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.domain.orders import most_restrictive
 from apps.broker.models import Account, TradingState
 from apps.journal import services as journal
@@ -34,6 +34,7 @@ from apps.risk.monitoring import (
 )
 from apps.risk.services import emergency
 from apps.risk.services.day import remember_day
+from apps.risk.services.emergency_rows import lock_presses
 from apps.risk.services.emergency_watch import next_trading_day
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
@@ -58,6 +59,8 @@ def watch(*, account: Account | None = None, now: datetime | None = None) -> lis
 def judge(*, account: Account, equity: Known[Decimal] | Unknown, limits: Limits, now: datetime) -> list[Reading]:
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [account.pk])
+    # What ends takes the gate's lock, what begins presses: in that order it would wait for a person who halts.
+    lock_presses(EmergencyKind.HALT)
     _end_with_the_day(account, now)
     _note_releases(account, now)
     today = remember_day(account, equity, now)
