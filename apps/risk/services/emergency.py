@@ -29,7 +29,7 @@ from apps.broker.models import Account, EmergencyRun, TradingState
 from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency_flag
 from apps.risk.services.emergency_flag import Flag
-from apps.risk.services.emergency_rows import Press, stricter, write_rows
+from apps.risk.services.emergency_rows import Press, covers, stricter, write_rows
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -102,7 +102,7 @@ def close_all(
     confirmation: str = "",
 ) -> Asked:
     """Halt the scope, cancel its orders, and close what the broker then shows. Once per account at a time: whoever
-    presses second gets the receipt of the one under way.
+    presses second gets the receipt of the one under way, and is refused, though halted, where that one closes less.
 
     A live account needs `confirmation`, the words of `close_all_words`. Closing is driven by `emergency_closing`.
     Raises EmergencyError.
@@ -185,6 +185,12 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
         return _without_database(press, run_id, error, notes)
     if with_file:
         notes += _keep_file(press, run_id)
+    if not covers(run, press):
+        closing, wanted = f"{run.scope} {run.target}".strip(), f"{press.scope.label} {press.target}".strip()
+        raise EmergencyError(
+            f"Only {closing} is being closed, as {run.actor} has asked. {wanted} is halted but NOT closed: "
+            "press again when that has ended."
+        )
     if press.kind is EmergencyKind.HALT:
         notes += stricter(press)
     if press.kind is EmergencyKind.CANCEL_ALL:

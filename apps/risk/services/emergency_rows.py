@@ -67,6 +67,15 @@ def _unfinished(press: Press) -> EmergencyRun | None:
     return runs.filter(scope=press.scope, target=press.target, permission=press.permission).first()
 
 
+def covers(run: EmergencyRun, press: Press) -> bool:
+    """Is what is under way at least what was asked for?"""
+    if press.kind is not EmergencyKind.CLOSE_ALL or run.scope == Scope.EVERYTHING:
+        return True
+    if run.scope == Scope.ACCOUNT and press.scope is Scope.INSTRUMENT:
+        return True
+    return (run.scope, run.target) == (press.scope, press.target)
+
+
 def _create_run(press: Press, run_id: UUID) -> EmergencyRun:
     names = ("kind", "scope", "target", "account", "permission", "actor", "came_by")
     values = {name: getattr(press, name) for name in names} | {"reason": press.reason.strip()[:500]}
