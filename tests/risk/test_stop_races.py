@@ -1,4 +1,4 @@
-"""People, monitors and the clock at the same rows at once: nobody's stop is lost, and a lock is not taken for an outage."""
+"""People, monitors and the clock at the same rows at once: nobody's stop is lost, and a lock is no outage."""
 
 from __future__ import annotations
 
