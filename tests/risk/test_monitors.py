@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from apps.broker import gate
 from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, OrderPurpose, OrderState, Scope, StopSource, TradingPermission
-from apps.broker.models import Account, Closing, EmergencyRun, Order, Trade, TradingState
+from apps.broker.models import Account, CashFlow, Closing, EmergencyRun, Order, Trade, TradingState
 from apps.journal.models import Incident
 from apps.risk.choices import LimitName, MonitorRule
 from apps.risk.domain.limits import defaults
@@ -261,6 +261,57 @@ def test_drawdown_halts_over_midnight_and_until_it_has_recovered(watch: Watch) -
     watch(88_001, after(days=10))
     assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
     assert EquityWatch.objects.get().peak == 100_000
+
+
+def pay(account: Account, amount: float, at: datetime, booked_at: datetime) -> CashFlow:
+    return broker.book_cash_flow(
+        account=account, arrived_at=at, amount=D(amount), currency="USD", note="", now=booked_at, actor="rita"
+    )
+
+
+def drawn_down(watch: Watch) -> None:
+    """By 16 % in four days, each within the daily loss."""
+    watch(100_000)
+    for day in range(1, 9):
+        watch(100_000 - day * 2_000, after(days=day))
+    assert TradingState.objects.get(source=StopSource.LIMIT).ending == "recovery"
+
+
+@pytest.mark.parametrize("amount", [-10_000, -50_000])
+def test_a_drawdown_that_is_over_by_a_booked_payment_waits_for_a_person(
+    watch: Watch, account: Account, amount: float
+) -> None:
+    """Else one person lifts by a booking what two must resume."""
+    drawn_down(watch)
+    pay(account, amount, after(days=5), after(days=8, minutes=1))
+    for minute in (2, 3):
+        watch(84_000, after(days=8, minutes=minute))
+    stop = TradingState.objects.get(source=StopSource.LIMIT)
+    assert (stop.permission, stop.ending) == ("halted", "person")
+    broker.release_trading_state(
+        scope=Scope.ACCOUNT, target="DU1", source=StopSource.LIMIT, reason="it was a withdrawal", actor="rita"
+    )
+    watch(84_000, after(days=8, minutes=4))
+    assert not LimitBreach.objects.filter(ended_at=None).exists()
+
+
+def test_a_drawdown_that_is_over_by_a_removed_payment_waits_for_a_person(watch: Watch, account: Account) -> None:
+    watch(100_000)
+    flow = pay(account, 20_000, after(hours=1), after(hours=1))
+    watch(118_500, after(hours=2))
+    watch(101_000, after(days=1))
+    assert TradingState.objects.get(source=StopSource.LIMIT).ending == "recovery"
+    broker.remove_cash_flow(flow=flow, actor="rita")
+    watch(101_000, after(days=2))
+    stop = TradingState.objects.get(source=StopSource.LIMIT)
+    assert (stop.permission, stop.ending) == ("halted", "person")
+
+
+def test_a_drawdown_that_prices_have_won_back_ends_though_a_payment_was_booked(watch: Watch, account: Account) -> None:
+    drawn_down(watch)
+    pay(account, -1_000, after(days=7), after(days=8, minutes=1))
+    watch(90_000, after(days=9))
+    assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
 
 
 def test_two_breaches_share_one_stop_that_ends_with_the_last(watch: Watch) -> None:

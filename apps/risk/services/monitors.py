@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -63,6 +64,7 @@ def judge(*, account: Account, equity: Known[Decimal] | Unknown, limits: Limits,
     lock_presses(EmergencyKind.HALT)
     _end_with_the_day(account, now)
     _note_releases(account, now)
+    unbooked = _peaks_without_later_bookings(account, now)
     today = remember_day(account, equity, now)
     _tell_if_blind(account, equity, now)
     _tell_order_to_trade(account, limits, now)
@@ -81,7 +83,12 @@ def judge(*, account: Account, equity: Known[Decimal] | Unknown, limits: Limits,
     active = {_key(row): row for row in open_breaches(account)}
     found = domain.judge(readings, limits, active=list(active))
     for reading in found:
-        _apply(account, active.get(reading.key), reading, now)
+        row = active.get(reading.key)
+        if row is not None and row.pk in unbooked and reading.is_breached is False:
+            without = replace(readings, peak=unbooked[row.pk])
+            if _owes_it_to_a_payment(row, domain.judge(without, limits, active=list(active))):
+                _leave_to_a_person(row)
+        _apply(account, row, reading, now)
     return found
 
 
@@ -141,6 +148,27 @@ def _apply(account: Account, row: LimitBreach | None, reading: Reading, now: dat
         _go_on(row, reading, reading.value, now)
     elif row is not None and (row.ending != StopEnding.PERSON or row.released_at is not None):
         _end(row, f"over: {reading.sentence}", now)
+
+
+def _peaks_without_later_bookings(account: Account, now: datetime) -> dict[int, Decimal | None]:
+    """Of each drawdown that stands. To be read before the peak is raised, which payments may be the cause of."""
+    rows = LimitBreach.objects.filter(account=account, rule=MonitorRule.DRAWDOWN, ended_at=None, released_at=None)
+    rows = rows.filter(ending=StopEnding.RECOVERY)
+    return {row.pk: read_peak(account, now, booked_by=row.opened_at) for row in rows}
+
+
+def _owes_it_to_a_payment(row: LimitBreach, without: Iterable[Reading]) -> bool:
+    """Whoever books payments would else lift a stop by himself, that takes two to resume."""
+    if broker.payment_was_removed(account=row.account, since=row.opened_at):
+        return True
+    return any(reading.is_breached for reading in without if reading.key == _key(row))
+
+
+def _leave_to_a_person(row: LimitBreach) -> None:
+    row.ending = StopEnding.PERSON
+    row.save()
+    _record(row, "over by a payment booked or removed meanwhile, a person must resume", Level.WARN)
+    _restate(row)
 
 
 def _open(account: Account, reading: Reading, value: Decimal, now: datetime) -> None:
