@@ -57,6 +57,7 @@ def propose_order(
     expires_at: datetime | None = None,
     parent: Order | None = None,
     oca_group: str = "",
+    on_behalf_of: str = "",
 ) -> Order:
     """Write the intent down. The same key with the same terms gives the order that exists already.
 
@@ -75,6 +76,7 @@ def propose_order(
                 expires_at=expires_at,
                 parent=parent,
                 oca_group=oca_group,
+                on_behalf_of=on_behalf_of,
                 state_since=clock.now(),
                 created_at=clock.now(),
                 **values,
