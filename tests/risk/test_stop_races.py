@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -21,6 +24,7 @@ from apps.broker.models import TradingState
 from apps.risk.domain.limits import defaults
 from apps.risk.models import LimitBreach
 from apps.risk.services import emergency, emergency_flag, emergency_rows, monitors
+from apps.risk.services.emergency_flag import Flag
 from apps.risk.services.emergency_rows import PRESS_LOCK
 from apps.risk.services.emergency_watch import lift_due_stops
 from tests.broker.ledger.builders import make_account
@@ -119,6 +123,34 @@ def test_a_round_that_ends_a_breach_does_not_hold_the_gate_while_a_person_presse
             judged.result(timeout=60)
     assert free == (True,)
     assert set(LimitBreach.objects.filter(ended_at=None).values_list("rule", flat=True)) == {"drawdown"}
+
+
+def test_of_two_who_write_the_file_at_once_neither_is_lost(halt_file: Path) -> None:
+    """Each stops an account: the file must stop both, whoever comes first."""
+    for number in range(30):
+        both = Barrier(2)
+
+        def write(name: str) -> None:
+            flag = Flag(Scope.ACCOUNT, name, TradingPermission.HALTED, name, name)
+            both.wait()  # noqa: B023
+            emergency_flag.write(flag)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(write, ("DU1", "DU2")))
+        held = emergency_flag.read()
+        assert held is not None and held.scope is Scope.EVERYTHING, f"round {number}: {held}"
+        assert emergency_flag.remove(Scope.EVERYTHING, "")
+
+
+def test_a_frozen_process_keeps_nobody_from_writing_the_file(halt_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emergency_flag, "TURN_SECONDS", 0.1)
+    folder = os.open(halt_file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        emergency_flag.write(Flag(Scope.EVERYTHING, "", TradingPermission.KILLED, "fire", "ann"))
+    finally:
+        os.close(folder)
+    assert halt_file.exists()
 
 
 def test_the_clock_does_not_lift_what_was_renewed_meanwhile() -> None:
