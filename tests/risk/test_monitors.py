@@ -370,39 +370,54 @@ def test_refusals_in_a_row_stop_the_strategy_until_a_person_looks(watch: Watch, 
     assert TradingState.objects.get(source=StopSource.LIMIT).ending == "person"
 
 
-def test_losing_trades_in_a_row_are_counted_by_strategy(account: Account) -> None:
-    nets = [("a", 5), ("a", -1), ("b", -1), ("a", -2), ("b", 0)]
+def trade(account: Account, *, strategy: str, closed_at: datetime | None = None) -> Trade:
+    """Open, and of a position that is never flat, where it is not closed."""
+    return Trade.objects.create(
+        account=account, instrument=builders.instrument(), direction="long", strategy=strategy,
+        number=Trade.objects.count() + 1, opened_at=NOW, closed_at=closed_at, quantity=1, entry_price=1, currency="USD",
+    )  # fmt: skip
+
+
+def closing(of: Trade, *, exit_order: str, at: datetime, net: float | None = 1, entry_order: str = "") -> None:
+    Closing.objects.create(
+        trade=of, entry_order=entry_order, exit_order=exit_order, opened_at=NOW, closed_at=at, quantity=1,
+        entry_value=1, commission=0, net=net,
+    )  # fmt: skip
+
+
+def test_losses_in_a_row_are_counted_by_strategy_though_a_position_is_never_flat(account: Account) -> None:
+    never_flat = trade(account, strategy="a")
+    nets = [("a", 5), ("a", -1), ("b", -1), ("a", -2), ("b", 0), ("a", None)]
     for number, (strategy, net) in enumerate(nets, start=1):
-        Trade.objects.create(
-            account=account,
-            instrument=builders.instrument(),
-            direction="long",
-            strategy=strategy,
-            number=number,
-            opened_at=NOW,
-            closed_at=after(minutes=number),
-            quantity=1,
-            entry_price=1,
-            net_pnl=net,
-            currency="USD",
-        )
+        of = never_flat if strategy == "a" else trade(account, strategy=strategy, closed_at=after(minutes=number))
+        closing(of, exit_order=str(number), at=after(minutes=number), net=net)
     assert read_loss_streaks(account) == {"a": 2, "b": 0}
+    for entry, net in (("x", 3), ("y", -4), ("z", -4)):
+        closing(never_flat, exit_order="7", at=after(minutes=7), net=net, entry_order=entry)
+    assert read_loss_streaks(account) == {"a": 3, "b": 0}, "one order is one result, whatever opened it"
 
 
-def round_trip(account: Account, *, strategy: str, minutes: float, approved_by: User | None = None) -> None:
-    """From flat to flat, the entry approved by a rule or by a person."""
-    number = Trade.objects.count() + 1
+def round_trip(
+    account: Account, *, strategy: str, minutes: float, approved_by: User | None = None, of: Trade | None = None
+) -> None:
+    """From flat to flat, or `of` a trade that goes on; the entry approved by a rule or by a person."""
+    number = Order.objects.count() + 1
     order = make_order(account=account, strategy=strategy)
     Order.objects.filter(pk=order.pk).update(perm_id=number, approved_by=approved_by)
-    closed_at = after(minutes=minutes)
-    trade = Trade.objects.create(
-        account=account, instrument=builders.instrument(), direction="long", strategy=strategy, number=number,
-        opened_at=NOW, closed_at=closed_at, quantity=1, entry_price=1, net_pnl=1, currency="USD",
-    )  # fmt: skip
-    Closing.objects.create(
-        trade=trade, entry_order=str(number), opened_at=NOW, closed_at=closed_at, quantity=1, entry_value=1,
-        exit_value=2, commission=0, net=1,
-    )  # fmt: skip
+    at = after(minutes=minutes)
+    of = of or trade(account, strategy=strategy, closed_at=at)
+    closing(of, exit_order=f"out {number}", at=at, entry_order=str(number))
+
+
+def test_round_trips_count_though_a_position_is_never_flat(watch: Watch, account: Account) -> None:
+    never_flat = trade(account, strategy="momentum")
+    for _ in range(19):
+        round_trip(account, strategy="momentum", minutes=10, of=never_flat)
+    for entry in range(30):
+        closing(never_flat, exit_order="one order", at=after(minutes=11), entry_order=f"old {entry}")
+    assert read_round_trips(account, after(minutes=15)) == {"momentum": 20}, "one that closes 30 lots is one"
+    watch(100_000, after(minutes=15))
+    assert not gate.look(strategy="momentum").admits(OrderPurpose.ENTRY)
 
 
 def test_round_trips_of_an_hour_disable_the_strategy_until_a_person_arms_it_again(
