@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -128,10 +128,13 @@ def _drift(order: Order, answers: Answers) -> tuple[Reason, ...]:
 
 def _approve(order: Order, user: User) -> Order:
     """The children first: the gateway takes a family up with its parent."""
-    until = clock.now() + timedelta(minutes=settings.RISK_APPROVAL_MINUTES)
-    reason = f"approved by {user.get_username()}"
+    name, reason = user.get_username(), f"approved by {user.get_username()}"
     for child in order.children.filter(state=OrderState.PROPOSED):
-        broker.approve_order(order_id=child.pk, actor=user.get_username(), user=user, reason=reason, expires_at=until)
-    return broker.approve_order(
-        order_id=order.pk, actor=user.get_username(), user=user, reason=reason, expires_at=until
-    )
+        broker.approve_order(order_id=child.pk, actor=name, user=user, reason=reason, expires_at=_until(child))
+    return broker.approve_order(order_id=order.pk, actor=name, user=user, reason=reason, expires_at=_until(order))
+
+
+def _until(order: Order) -> datetime:
+    """An approval makes no order live longer than whoever gave it wanted."""
+    until = clock.now() + timedelta(minutes=settings.RISK_APPROVAL_MINUTES)
+    return min(until, order.expires_at) if order.expires_at is not None else until
