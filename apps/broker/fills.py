@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,7 @@ from django.db.models import Q
 
 from apps.broker.choices import Side
 from apps.broker.domain.trades import Fill
-from apps.broker.models import Account, Execution, HoldingChange, Instrument
+from apps.broker.models import Account, Execution, HoldingChange, Instrument, Order
 from apps.broker.rates import Rates
 
 # A combination is reported beside its legs: counting both would count twice. Bonds are quoted in per cent of a face
@@ -24,38 +23,36 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fills:
-    fills: list[Fill]
-
-    def all_paid_since(self, moment: datetime) -> bool:
-        return all(fill.commission_known for fill in self.fills if fill.at >= moment)
-
-
-def read_fills(account: Account, instrument: Instrument, after: datetime | None = None) -> Fills:
-    """Corrected executions as corrected, but at the place of the first report; `after` leaves out what was before."""
+def read_fills(account: Account, instrument: Instrument, since: datetime | None = None) -> list[Fill]:
+    """Corrected executions as corrected, but at the place of the first report; `since` leaves out what was before."""
     rows = Execution.objects.filter(account=account, instrument=instrument)
-    rows = rows.filter(executed_at__gt=after) if after else rows
+    rows = rows.filter(executed_at__gte=since) if since else rows
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows.order_by("executed_at", "id").values(*COLUMNS):
         groups.setdefault(row["exec_key"], []).append(row)
-    for key in _begun_before(groups, after):
+    for key in _begun_before(groups, since):
         del groups[key]
     currencies = {row["commission__currency"] for group in groups.values() for row in group} - {None}
-    rates = Rates(account, currencies | {instrument.currency} if currencies - {instrument.currency} else ())
-    fills = [_fill(group, instrument.currency, rates) for group in groups.values()]
-    return Fills([*_changes(account, instrument, after), *fills])
+    rates = Rates(account, currencies | {instrument.currency} if currencies - {instrument.currency} else (), since)
+    strategies = _strategies(row["perm_id"] for group in groups.values() for row in group)
+    fills = [_fill(group, instrument.currency, rates, strategies) for group in groups.values()]
+    return [*_changes(account, instrument, since), *fills]
 
 
-def _begun_before(groups: dict[str, list[dict[str, Any]]], after: datetime | None) -> Iterable[str]:
+def _strategies(perm_ids: Iterable[int | None]) -> dict[int | None, str]:
+    known = Order.objects.filter(perm_id__in={perm_id for perm_id in perm_ids if perm_id})
+    return dict(known.values_list("perm_id", "strategy"))
+
+
+def _begun_before(groups: dict[str, list[dict[str, Any]]], since: datetime | None) -> Iterable[str]:
     """A correction may carry a later time than what it corrects."""
     corrected = [key for key, group in groups.items() if group[0]["revision"] > 1]
-    if after is None or not corrected:
+    if since is None or not corrected:
         return []
-    return Execution.objects.filter(exec_key__in=corrected, executed_at__lte=after).values_list("exec_key", flat=True)
+    return Execution.objects.filter(exec_key__in=corrected, executed_at__lt=since).values_list("exec_key", flat=True)
 
 
-def _fill(group: list[dict[str, Any]], currency: str, rates: Rates) -> Fill:
+def _fill(group: list[dict[str, Any]], currency: str, rates: Rates, strategies: dict[int | None, str]) -> Fill:
     row = next((row for row in group if row["is_current"]), group[-1])
     amount, is_known = _commission(row, currency, rates)
     if not is_known:
@@ -69,6 +66,7 @@ def _fill(group: list[dict[str, Any]], currency: str, rates: Rates) -> Fill:
         price=row["price"],
         commission=amount,
         commission_known=is_known,
+        strategy=strategies.get(row["perm_id"], ""),
     )
 
 
@@ -79,8 +77,8 @@ def _commission(row: dict[str, Any], currency: str, rates: Rates) -> tuple[Decim
     return (Decimal(0), False) if paid is None else (paid, True)
 
 
-def _changes(account: Account, instrument: Instrument, after: datetime | None) -> list[Fill]:
-    rows = HoldingChange.objects.filter(Q(at__gt=after) if after else Q(), account=account, instrument=instrument)
+def _changes(account: Account, instrument: Instrument, since: datetime | None) -> list[Fill]:
+    rows = HoldingChange.objects.filter(Q(at__gte=since) if since else Q(), account=account, instrument=instrument)
     return [
         Fill(row.at, f"{row.kind} {row.pk}", row.quantity, row.price, ending=row.kind)
         for row in rows.exclude(quantity=0).order_by("at", "id")

@@ -8,6 +8,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import QuerySet
+
 from apps.broker.models import Account, ExchangeRate
 
 # Over a long weekend the last rate of the week is the rate.
@@ -19,12 +21,14 @@ COMES_LATER = timedelta(days=1)
 class Rates:
     """What one unit of a currency was worth in the account's currency, at a moment."""
 
-    def __init__(self, account: Account, currencies: Collection[str]) -> None:
+    def __init__(self, account: Account, currencies: Collection[str], since: datetime | None = None) -> None:
+        """`since`: most of the moments asked for are not before it; an earlier one is looked up by itself."""
         self.base = account.base_currency
+        self._account, self._since = account, since
         self._known: dict[str, list[tuple[datetime, Decimal]]] = defaultdict(list)
         wanted = set(currencies) - {self.base, ""}
         if wanted and self.base:
-            rows = ExchangeRate.objects.filter(account=account, currency__in=wanted).order_by("at")
+            rows = self._rows().filter(currency__in=wanted, **({"at__gte": since - LASTS} if since else {}))
             for currency, at, rate in rows.values_list("currency", "at", "rate"):
                 self._known[currency].append((at, rate))
 
@@ -34,13 +38,20 @@ class Rates:
             return None
         if currency == self.base:
             return Decimal(1)
-        rates = self._known[currency]
+        rates = self._known[currency] if self._since is None or moment >= self._since else self._near(currency, moment)
         place = bisect_right(rates, moment, key=lambda known: known[0])
         if place and moment - rates[place - 1][0] <= LASTS:
             return rates[place - 1][1]
         if place < len(rates) and rates[place][0] - moment <= COMES_LATER:
             return rates[place][1]
         return None
+
+    def _near(self, currency: str, moment: datetime) -> list[tuple[datetime, Decimal]]:
+        rows = self._rows().filter(currency=currency, at__range=(moment - LASTS, moment + COMES_LATER))
+        return list(rows.values_list("at", "rate"))
+
+    def _rows(self) -> QuerySet[ExchangeRate]:
+        return ExchangeRate.objects.filter(account=self._account).order_by("at")
 
     def convert(self, amount: Decimal, source: str, target: str, moment: datetime) -> Decimal | None:
         """None where a rate is unknown; never for an amount that needs none."""

@@ -26,6 +26,7 @@ class EventAdmin(ReadOnlyAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
-    list_display = ("name", "prefix", "role", "created_at", "expires_at", "last_used_at", "revoked_at")
+    list_display = ("name", "prefix", "role", "person", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_filter = ("role",)
+    list_select_related = ("person",)
     exclude = ("digest",)

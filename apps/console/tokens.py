@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -18,6 +18,9 @@ from apps.console.roles import permissions_of_role
 from apps.journal import services as journal
 from apps.journal.choices import Level
 from tradeops.lib import clock
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 PREFIX = "tops_"
 SHOWN = 10
@@ -31,6 +34,7 @@ class TokenUser:
 
     name: str
     granted: frozenset[str] = field(repr=False)
+    person: str = ""
     pk: None = None
     is_active: bool = True
     is_authenticated: bool = True
@@ -53,8 +57,8 @@ class TokenUser:
 
 
 @transaction.atomic
-def create_token(*, name: str, role: str, days: int | None, actor: str) -> str:
-    """The new token's text, which nobody can read again.
+def create_token(*, name: str, role: str, days: int | None, actor: str, person: User | None = None) -> str:
+    """The new token's text, which nobody can read again. `person` is whose it is.
 
     Raises UnknownRole or DuplicateToken.
     """
@@ -65,11 +69,11 @@ def create_token(*, name: str, role: str, days: int | None, actor: str) -> str:
     try:
         with transaction.atomic():
             ApiToken.objects.create(
-                name=name, role=role, prefix=text[:SHOWN], digest=digest(text), expires_at=expires_at
+                name=name, role=role, person=person, prefix=text[:SHOWN], digest=digest(text), expires_at=expires_at
             )
     except IntegrityError:
         raise DuplicateToken(f"A token named {name!r} is active: revoke it first, or choose another name.") from None
-    record(f"token {name} created with role {role}", actor)
+    record(f"token {name} created with role {role} for {person or 'nobody'}", actor)
     return text
 
 
@@ -89,11 +93,13 @@ def user_of_token(token_digest: str) -> TokenUser | None:
     """Whom a token stands for; None for unknown, revoked and expired ones."""
     now = clock.now()
     valid = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
-    token = ApiToken.objects.filter(valid, digest=token_digest, revoked_at__isnull=True).first()
+    tokens = ApiToken.objects.select_related("person")
+    token = tokens.filter(valid, digest=token_digest, revoked_at__isnull=True).first()
     if token is None:
         return None
     note_use(token, now)
-    return TokenUser(name=token.name, granted=permissions_of_role(token.role))
+    person = token.person.get_username() if token.person else ""
+    return TokenUser(name=token.name, granted=permissions_of_role(token.role), person=person)
 
 
 def note_use(token: ApiToken, now: datetime) -> None:

@@ -42,21 +42,31 @@ def read_day(account: Account, equity: Number, now: datetime) -> Day | Unknown:
     return Day(row.equity, equity.value, paid_since(payments, row.taken_at), stated)
 
 
-def read_peak(account: Account, now: datetime) -> Decimal | None:
-    """The peak with payments since it taken into account, booked ones and those that seem to be missing."""
+def read_peak(account: Account, now: datetime, *, booked_by: datetime | None = None) -> Decimal | None:
+    """The peak with payments since it taken into account, booked ones and those that seem to be missing.
+
+    `booked_by`: as if none had been booked later than that.
+    """
     watch = EquityWatch.objects.filter(account=account).first()
     if watch is None:
         return None
-    return shifted_peak(watch.peak, watch.peak_at, payments_since_peak(account, watch.peak_at, now))
+    return shifted_peak(
+        watch.peak, watch.peak_at, payments_since_peak(account, watch.peak_at, now, booked_by=booked_by)
+    )
 
 
-def payments_since_peak(account: Account, peak_at: datetime, now: datetime) -> list[Payment]:
-    return [*payments_after(account, peak_at, now), *pending_payments(account, now)]
+def payments_since_peak(
+    account: Account, peak_at: datetime, now: datetime, *, booked_by: datetime | None = None
+) -> list[Payment]:
+    return [*payments_after(account, peak_at, now, booked_by=booked_by), *pending_payments(account, now)]
 
 
-def payments_after(account: Account, moment: datetime, now: datetime) -> list[Payment]:
+def payments_after(
+    account: Account, moment: datetime, now: datetime, *, booked_by: datetime | None = None
+) -> list[Payment]:
     """Booked ones."""
     flows = broker.cash_flows(account=account, after=moment, until=now)
+    flows = flows.filter(created_at__lte=booked_by) if booked_by else flows
     return [Payment(at, amount) for at, amount in flows.values_list("arrived_at", "amount")]
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 
 from apps.broker import selectors as broker_state
 from apps.broker.choices import OrderState
-from apps.broker.models import Account, Order, Trade
+from apps.broker.models import Account, Closing, Order
 from apps.risk.choices import LimitName, MonitorRule
 from apps.risk.domain.limits import Limits
 from apps.risk.gathering.answers import EQUITY, ask_figures
@@ -21,6 +21,10 @@ from apps.risk.models import LimitBreach
 from tradeops.lib.known import Known, Unknown
 
 LOOKED_AT = 200
+# One order may take back what many have opened.
+CLOSINGS = 1000
+# A strategy, a trade, and the order that closed some of it.
+Exit = tuple[str, int, str]
 HOUR = timedelta(hours=1)
 PLACED = (OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED)
 
@@ -51,14 +55,17 @@ def read_exposure(account: Account, now: datetime) -> Known[Decimal] | Unknown:
 
 
 def read_loss_streaks(account: Account) -> dict[str, int]:
-    """Losing trades in a row up to the last one that ended, by strategy.
+    """Losses in a row up to the last order that closed something, by strategy; a position need never be flat for it.
 
-    A trade whose result is not known neither ends a row nor lengthens it.
+    What an order took back counts once, whatever had opened it. A result that is not known neither ends a row nor
+    lengthens it.
     """
-    rows = Trade.objects.filter(account=account, closed_at__isnull=False, net_pnl__isnull=False)
-    rows = rows.order_by("-closed_at", "-id")
-    found = rows.values_list("strategy", "net_pnl")[:LOOKED_AT]
-    return _streaks((strategy, net < 0) for strategy, net in found if net is not None)
+    rows = Closing.objects.filter(trade__account=account).order_by("-closed_at", "-id")
+    found: dict[Exit, list[Decimal | None]] = {}
+    for strategy, trade, order, net in rows.values_list("trade__strategy", "trade", "exit_order", "net")[:CLOSINGS]:
+        found.setdefault((strategy, trade, order), []).append(net)
+    known = ((strategy, nets) for (strategy, *_), nets in found.items() if None not in nets)
+    return _streaks((strategy, sum(net for net in nets if net is not None) < 0) for strategy, nets in known)
 
 
 def read_reject_streaks(account: Account) -> dict[str, int]:
@@ -77,31 +84,33 @@ def read_orders_today(account: Account, now: datetime) -> tuple[int, int]:
 
 
 def read_round_trips(account: Account, now: datetime) -> dict[str, int]:
-    """Trades of the last hour, or since a person lifted the stop, by strategy; what a person approved does not count.
+    """Orders that took back what others had opened, by strategy, in the last hour or since a person lifted the stop; a
+    position need never be flat for it. Where a person approved all that had opened it, it does not count.
 
     A strategy whose breach stands is named also where there are none.
     """
     breaches = LimitBreach.objects.filter(account=account, rule=MonitorRule.ROUND_TRIPS)
     lifted = breaches.filter(released_at__gt=now - HOUR).values("target").annotate(at=Max("released_at"))
     since = {row["target"]: row["at"] for row in lifted}
-    rows = Trade.objects.filter(account=account, closed_at__gt=now - HOUR).exclude(strategy="")
-    attended = _attended(rows)
+    rows = Closing.objects.filter(trade__account=account, closed_at__gt=now - HOUR).exclude(trade__strategy="")
+    entries: dict[Exit, set[str]] = {}
+    names = ("trade__strategy", "trade", "exit_order", "entry_order", "closed_at")
+    for strategy, trade, order, entry, closed_at in rows.values_list(*names):
+        if closed_at > since.get(strategy, now - HOUR):
+            entries.setdefault((strategy, trade, order), set()).add(entry)
+    approved = _approved(entry for found in entries.values() for entry in found)
     counts = dict.fromkeys(breaches.filter(ended_at=None).values_list("target", flat=True), 0)
-    for pk, strategy, closed_at in rows.values_list("pk", "strategy", "closed_at"):
-        if pk not in attended and closed_at > since.get(strategy, now - HOUR):
+    for (strategy, *_), found in entries.items():
+        if not found <= approved:
             counts[strategy] = counts.get(strategy, 0) + 1
     return counts
 
 
-def _attended(trades: QuerySet[Trade]) -> set[int]:
-    """Those of which a person approved the entry."""
-    entries = dict[int, set[int]]()
-    for pk, entry in trades.values_list("pk", "closings__entry_order"):
-        if entry and entry.isdigit():
-            entries.setdefault(pk, set()).add(int(entry))
-    asked = {perm_id for found in entries.values() for perm_id in found}
-    approved = set(Order.objects.filter(perm_id__in=asked, approved_by__isnull=False).values_list("perm_id", flat=True))
-    return {pk for pk, found in entries.items() if found <= approved}
+def _approved(orders: Iterable[str]) -> set[str]:
+    """Those, by permanent id, that a person approved."""
+    asked = {int(order) for order in orders if order.isdigit()}
+    rows = Order.objects.filter(perm_id__in=asked, approved_by__isnull=False)
+    return {str(perm_id) for perm_id in rows.values_list("perm_id", flat=True)}
 
 
 def _streaks(newest_first: Iterable[tuple[str, bool]]) -> dict[str, int]:

@@ -16,14 +16,16 @@ from django.test import Client
 
 from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, Scope, StopSource, TradingPermission
-from apps.broker.models import EmergencyRun, TradingState
+from apps.broker.models import CashFlow, EmergencyRun, TradingState
 from apps.console import throttle
 from apps.console.api import emergency as api
 from apps.console.trading import stop_views
+from apps.journal.models import Event
 from apps.risk import services as risk
-from apps.risk.choices import LimitName, RevisionState
-from apps.risk.models import LimitRevision
-from tests.broker.ledger.builders import make_account
+from apps.risk.choices import BreakKind, BreakState, LimitName, RevisionState
+from apps.risk.models import Break, BreakerEvent, LimitRevision
+from apps.risk.services import breakers
+from tests.broker.ledger.builders import make_account, make_instrument
 from tests.console.conftest import PASSWORD
 from tradeops.lib import freshness
 
@@ -157,6 +159,35 @@ def test_approving_a_loosening_asks_and_refusing_does_not(
     client.post(LIMITS, {"action": "refuse", "_selected_action": [str(more.pk)]})
     more.refresh_from_db()
     assert more.state == RevisionState.REFUSED
+
+
+def test_closing_a_breaker_booking_a_correction_and_payments_ask(enter: Callable[..., Client]) -> None:
+    account = make_account()
+    breakers.ensure_breakers()
+    row = Break.objects.create(
+        account=account, kind=BreakKind.POSITION, subject="1", title="SPY", state=BreakState.OPEN, seen=2,
+        ledger_value="0", broker_value="7", instrument=make_instrument(con_id=1),
+    )  # fmt: skip
+    flow = CashFlow.objects.create(account=account, arrived_at=row.first_seen_at, amount=5, currency="USD")
+    payment = {"account": account.pk, "arrived_at_0": "2026-01-07", "arrived_at_1": "14:30:00", "amount": "5"}
+    client = enter()
+    for address, form, left in (
+        ("/admin/risk/breaker/reset/", {"breaker": "market_data", "reason": "mended"}, BreakerEvent.objects.all()),
+        (f"/admin/risk/break/{row.pk}/book/", {"reason": "by phone"}, Break.objects.filter(state=BreakState.BOOKED)),
+        ("/admin/broker/cashflow/add/", payment, CashFlow.objects.exclude(pk=flow.pk)),
+        (
+            f"/admin/broker/cashflow/{flow.pk}/delete/",
+            {"post": "yes"},
+            Event.objects.filter(message__contains="removed"),
+        ),
+    ):
+        page = client.post(address, form)
+        assert ASKED in page.content.decode() and not left.exists(), address
+        assert confirm(client, address, page).status_code == 302 and left.exists(), address
+        wait(client, 301)
+    flow = CashFlow.objects.get()
+    chosen = {"action": "delete_selected", "_selected_action": [str(flow.pk)], "post": "yes"}
+    assert ASKED in client.post("/admin/broker/cashflow/", chosen).content.decode() and CashFlow.objects.exists()
 
 
 def test_api_asks_sessions_and_leaves_tokens_alone(

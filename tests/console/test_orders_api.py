@@ -12,8 +12,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from apps.broker.choices import OrderState
+from apps.broker.choices import OrderPurpose, OrderState, Side
 from apps.broker.models import Instrument, Order
+from apps.console.tokens import create_token
 from tests.broker.ledger.builders import make_account, make_instrument, make_order
 from tradeops.lib import clock
 
@@ -187,6 +188,38 @@ def test_rejecting_takes_a_reason(spy: Instrument, signed_in: Callable[..., Clie
     assert row["state"] == "denied" and "rejected by rita: too early" in row["state_reason"]
 
 
+@pytest.mark.parametrize("changes", [{"quantity": "11"}, {"limit_price": "501"}])
+def test_an_approver_alone_goes_not_beyond_what_was_approved(
+    spy: Instrument, signed_in: Callable[..., Client], changes: dict[str, str]
+) -> None:
+    """Rita neither gave nor approved it: what she would do now nobody confirms."""
+    rita, order = signed_in("risk", "rita"), working(quantity=Decimal(10), limit_price=Decimal(500))
+    judged = act(rita, order, "modify", **changes)
+    assert judged.status_code == 409 and "The change is refused" in judged.json()["detail"], "nobody else is there"
+    signed_in("risk", "rob")
+    answer = act(rita, order, "modify", **changes)
+    assert answer.status_code == 409 and "cancel, and propose anew" in answer.json()["detail"]
+    User.objects.filter(username="rob").update(is_active=False)
+    assert "The change is refused" in act(rita, order, "modify", **changes).json()["detail"]
+
+
+def test_an_approver_changes_what_protects_a_position_of_somebody_else(
+    spy: Instrument, signed_in: Callable[..., Client]
+) -> None:
+    rita = signed_in("risk", "rita")
+    signed_in("risk", "rob")
+    terms = {
+        "side": Side.SELL,
+        "quantity": Decimal(10),
+        "limit_price": Decimal(500),
+        "purpose": OrderPurpose.PROTECTIVE,
+    }
+    answer = act(rita, working(**terms), "modify", quantity="9")
+    assert "The change is refused" in answer.json()["detail"]
+    answer = act(rita, working(**terms, requested_by="rita"), "modify", quantity="9")
+    assert "somebody else must make it" in answer.json()["detail"]
+
+
 def test_change_beyond_the_approval_needs_an_approver_and_every_change_a_good_verdict(
     spy: Instrument, signed_in: Callable[..., Client]
 ) -> None:
@@ -211,6 +244,22 @@ def test_approving_and_rejecting_are_for_people(spy: Instrument, make_token: Cal
     proposed = propose(robot, body(spy))
     assert (proposed.status_code, proposed.json()["requested_by"]) == (201, "token:robot")
     assert act(robot, order, "cancel").json()["state"] == "cancelled"
+
+
+def test_an_order_of_ones_own_token_is_ones_own(
+    spy: Instrument, signed_in: Callable[..., Client], make_user: Callable[..., User]
+) -> None:
+    rita, rob = signed_in("risk", "rita"), signed_in("risk", "rob")
+    text = create_token(name="bot", role="trader", days=None, actor="x", person=User.objects.get(username="rita"))
+    proposed = propose(Client(headers={"Authorization": f"Bearer {text}"}), body(spy))
+    given = Order.objects.get(pk=proposed.json()["id"])
+    assert (given.requested_by, given.on_behalf_of) == ("token:bot", "rita")
+    order = waiting(requested_by="token:bot", on_behalf_of="rita")
+    answer = act(rita, order, "approve")
+    assert answer.status_code == 409 and "Somebody else must approve" in answer.json()["detail"]
+    page = rita.get(f"/admin/broker/order/{order.pk}/change/").content.decode()
+    assert "somebody else must approve it" in page
+    assert act(rob, order, "approve").json()["state"] == "denied", "judged: there is no gateway"
 
 
 def test_signed_out_visitors_reach_nothing(spy: Instrument) -> None:

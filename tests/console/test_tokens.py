@@ -7,6 +7,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -81,6 +82,17 @@ def test_command_shows_the_token_once(capsys: pytest.CaptureFixture[str]) -> Non
     call_command("api_token", "list", stdout=listing)
     assert "grafana" in listing.getvalue()
     assert text not in listing.getvalue()
+
+
+def test_token_that_may_order_belongs_to_a_person(make_user: Callable[..., User]) -> None:
+    make_user("ann", "trader")
+    for wrong, words in (([], "say whose it is"), (["--user", "nobody"], "no user nobody")):
+        with pytest.raises(CommandError, match=words):
+            call_command("api_token", "create", "bot", "--role", "trader", *wrong)
+    out = StringIO()
+    call_command("api_token", "create", "bot", "--role", "trader", "--user", "ann", stdout=out, stderr=StringIO())
+    found = tokens.user_of_token(tokens.digest(out.getvalue().strip()))
+    assert found is not None and (found.username, found.person) == ("token:bot", "ann")
 
 
 def test_command_revokes() -> None:

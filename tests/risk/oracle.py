@@ -186,6 +186,7 @@ def counted(order: Intent, seen: Facts, limits: Limits, entries: list) -> set[st
 def money(order: Intent, seen: Facts, limits: Limits, entries: list) -> set[str]:
     found: set[str] = set()
     buying = order.side.value == "BUY"
+    cash_is_asked_for = buying or order.right == "P"
     if isinstance(seen.equity, Unknown):
         found.add("DATA_UNKNOWN")
     else:
@@ -193,18 +194,22 @@ def money(order: Intent, seen: Facts, limits: Limits, entries: list) -> set[str]
             found.add("EQUITY_NOT_POSITIVE")
         if (seen.now - seen.equity.as_of).total_seconds() > limits["MAX_ACCOUNT_AGE"]:
             found.add("ACCOUNT_STALE")
-    if buying and isinstance(seen.available_funds, Unknown):
+    if cash_is_asked_for and isinstance(seen.available_funds, Unknown):
         found.add("DATA_UNKNOWN")
     if isinstance(seen.quote, Unknown) or isinstance(seen.exchange_rate, Unknown):
         return found | {"DATA_UNKNOWN"}
     candidates = [price for price in (order.limit_price, order.stop_price) if price] + [touch(order, seen)]
+    if order.sec_type in ("OPT", "FOP") and not buying:
+        if order.strike is None:
+            return found | {"DATA_UNKNOWN"}
+        candidates.append(order.strike)
     each = max(candidates) * order.multiplier / order.price_magnifier * seen.exchange_rate.value
     worth = each * order.quantity
-    buys = [other for other in entries if other.side.value == "BUY"]
-    if buying and not isinstance(seen.available_funds, Unknown):
-        if any(other.value is None for other in buys):
+    cash_for = [other for other in entries if other.side.value == "BUY" or other.right == "P"]
+    if cash_is_asked_for and not isinstance(seen.available_funds, Unknown):
+        if any(other.value is None for other in cash_for):
             found.add("DATA_UNKNOWN")
-        elif (worth + sum(o.value for o in buys)) * limits["FUNDS_MARGIN"] > seen.available_funds.value:
+        elif (worth + sum(o.value for o in cash_for)) * limits["FUNDS_MARGIN"] > seen.available_funds.value:
             found.add("FUNDS")
     if isinstance(seen.equity, Unknown):
         return found
@@ -259,5 +264,8 @@ def gross(seen: Facts, orders: list[tuple[int, str, Decimal]]) -> Decimal:
         now = sum((r.value for r in seen.holdings.value if r.con_id == con_id and r.value is not None), Decimal(0))
         bought = now + sum(value for known, side, value in orders if known == con_id and side == "BUY")
         sold = now - sum(value for known, side, value in orders if known == con_id and side == "SELL")
+        written = sum((row.owed for row in seen.holdings.value if row.con_id == con_id), Decimal(0))
+        if written > 0 and written > -now:
+            sold = -written - (now - sold)
         total += max(abs(now), abs(bought) if bought > 0 else 0, abs(sold) if sold < 0 else 0)
     return total

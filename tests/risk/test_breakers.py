@@ -25,6 +25,7 @@ from apps.risk.exceptions import RiskError
 from apps.risk.models import Breaker, BreakerEvent
 from apps.risk.services import breakers
 from tests.broker.ledger.builders import make_order
+from tests.risk.world import person
 from tradeops.lib.breaking import MARKET_DATA, ORDER_PLACEMENT
 from tradeops.lib.known import Unknown
 
@@ -134,6 +135,7 @@ def test_open_breaker_is_named_with_its_failures_and_countdown() -> None:
 @pytest.mark.mission(148)
 @pytest.mark.django_db
 def test_reset_closes_one_or_all_with_reason_and_is_audited() -> None:
+    person("rita", "risk.reset_breaker")
     fail(5)
     fail(5, ORDER_PLACEMENT)
     call_command("breakers", "--reset", MARKET_DATA, "--reason", "network mended", "--user", "rita", stdout=StringIO())
@@ -151,9 +153,33 @@ def test_reset_closes_one_or_all_with_reason_and_is_audited() -> None:
 @pytest.mark.django_db
 def test_reset_needs_a_reason_and_a_known_name() -> None:
     with pytest.raises(RiskError, match="Say why"):
-        breakers.reset_breaker(name=MARKET_DATA, reason=" ", actor="rita")
+        breakers.reset_breaker(name=MARKET_DATA, reason=" ", user=person("rita", "risk.reset_breaker"))
     with pytest.raises(CommandError, match="There is no breaker 'x': choose one of market_data, order_placement"):
-        call_command("breakers", "--reset", "x", "--reason", "why")
+        call_command("breakers", "--reset", "x", "--reason", "why", "--user", "rita")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("how", [["--reset", ORDER_PLACEMENT], ["--reset-all"]])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "Only a person"),
+        ("nobody", "no user nobody"),
+        ("tom", "risk.reset_breaker"),
+        ("gone", "risk.reset_breaker"),
+    ],
+)
+def test_only_who_may_reset_does(how: list[str], name: str, words: str) -> None:
+    """It lets trading go on, as a resume does."""
+    fail(5, ORDER_PLACEMENT)
+    person("tom")
+    gone = person("gone", "risk.reset_breaker")
+    gone.is_active = False
+    gone.save()
+    with pytest.raises(CommandError, match=words):
+        call_command("breakers", *how, "--reason", "mended", "--user", name)
+    assert Breaker.objects.get(name=ORDER_PLACEMENT).state == BreakerState.OPEN
+    assert gate.look().permission == TradingPermission.HALTED
 
 
 @pytest.mark.mission(153)

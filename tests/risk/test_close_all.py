@@ -303,6 +303,30 @@ def test_what_cannot_be_closed_is_refused(values: dict[str, Any], words: str) ->
     assert not EmergencyRun.objects.exists() and not TradingState.objects.exists()
 
 
+@pytest.mark.mission(183)
+@pytest.mark.parametrize(
+    ("scope", "target"), [(Scope.EVERYTHING, ""), (Scope.ACCOUNT, "DU1234567"), (Scope.INSTRUMENT, "2")]
+)
+def test_a_close_all_under_way_that_closes_less_is_no_receipt_but_what_was_asked_for_is_halted(
+    scope: Scope, target: str, halt_file: Path
+) -> None:
+    make_account()
+    first = press(scope=Scope.INSTRUMENT, target="1")
+    with pytest.raises(EmergencyError, match="Only instrument 1 is being closed.*NOT closed: press again"):
+        press(scope=scope, target=target)
+    assert TradingState.objects.get(scope=scope, target=target).permission == "halted"
+    assert halt_file.exists() is (scope is Scope.EVERYTHING)
+    EmergencyRun.objects.filter(pk=first.run_id).update(state=EmergencyState.DONE)
+    assert press(scope=scope, target=target).run_id != first.run_id
+
+
+def test_a_close_all_under_way_that_closes_more_is_everybodys_receipt() -> None:
+    make_account()
+    everything = press()
+    for scope, target in ((Scope.ACCOUNT, "DU1234567"), (Scope.INSTRUMENT, "1")):
+        assert press(scope=scope, target=target).run_id == everything.run_id
+
+
 def test_a_live_account_needs_the_words(settings: Any) -> None:
     settings.BROKER = replace(settings.BROKER, paper_trading=False)
     make_account()

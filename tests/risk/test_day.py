@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from apps.broker import gate
 from apps.broker import services as broker
-from apps.broker.choices import TradingPermission
+from apps.broker.choices import Scope, StopSource, TradingPermission
 from apps.broker.models import Account, AccountPnl, AccountValue, EquityPoint
 from apps.console.selectors import guards
 from apps.console.selectors.metrics import read_metrics
@@ -233,6 +233,11 @@ def test_unbooked_withdrawal_is_left_out_of_the_drawdown_for_three_days_then_it_
     assert look(80_000, 0, after(days=3, minutes=2)) == {"drawdown"}
     book(account, -20_000, after(minutes=1), after(days=3, minutes=3))
     assert look(80_000, 0, after(days=3, minutes=4)) == set()
+    assert permission() == TradingPermission.HALTED, "whoever books it does not resume by it"
+    broker.release_trading_state(
+        scope=Scope.ACCOUNT, target="DU1", source=StopSource.LIMIT, reason="a withdrawal", actor="sam"
+    )
+    look(80_000, 0, after(days=3, minutes=5))
     assert permission() == TradingPermission.ACTIVE and open_incidents() == []
 
 

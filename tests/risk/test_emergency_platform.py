@@ -98,7 +98,7 @@ def press_over_the_api(platform: Platform, token: str) -> int:
 @pytest.mark.mission(181)
 def test_halt_works_while_each_process_in_turn_is_dead(platform: Platform) -> None:
     """Frozen, so that nobody starts it again: by the API, without a web process by the command."""
-    token = platform.manage("api_token", "create", "drill", "--role", "risk").stdout.split()[-1]
+    token = platform.manage("api_token", "create", "drill", "--role", "risk", "--user", "operator").stdout.split()[-1]
     for number, name in enumerate(("worker", "sentinel", "web"), start=1):
         give(platform, number + 1)
         protection = ["9000.0"] * number

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.db import DatabaseError, connections, transaction
+from django.contrib.auth.models import Group, Permission, User
+from django.db import DatabaseError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -23,6 +24,7 @@ from apps.risk.choices import RevisionState
 from apps.risk.domain.limits import CATALOGUE, Tighter, tightest
 from apps.risk.exceptions import LimitError
 from apps.risk.models import LimitRevision
+from apps.risk.people import others_with
 from tests.risk.world import person
 from tradeops.lib import clock
 
@@ -220,3 +222,19 @@ def test_no_value_that_applies_is_tighter_than_the_tightest(name: L, values: lis
 def test_one_more_value_never_loosens(name: L, values: list[Decimal | None], more: Decimal) -> None:
     before, after = tightest(name, values), tightest(name, [*values, more])
     assert after is not None and (before is None or after == before or CATALOGUE[name].is_tighter(after, before))
+
+
+def test_who_else_could_approve_is_one_question_however_many_people_there_are(anna: User) -> None:
+    """By a permission of his own, by a group, or as a superuser; active, and not the same person."""
+    group = Group.objects.create(name="deputies")
+    group.permissions.add(Permission.objects.get(content_type__app_label="risk", codename="approve_limits"))
+    for number in range(20):
+        person(f"viewer-{number}")
+    member, former = person("member"), person("former", APPROVE)
+    member.groups.add(group)
+    User.objects.filter(pk=former.pk).update(is_active=False)
+    User.objects.create(username="root", is_superuser=True)
+    person("own", APPROVE)
+    with CaptureQueriesContext(connection) as asked:
+        found = [str(other) for other in others_with(APPROVE, member)]
+    assert set(found) - {"anna", "ben"} == {"own", "root"} and len(asked) == 1

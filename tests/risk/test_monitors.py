@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from apps.broker import gate
 from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, OrderPurpose, OrderState, Scope, StopSource, TradingPermission
-from apps.broker.models import Account, Closing, EmergencyRun, Order, Trade, TradingState
+from apps.broker.models import Account, CashFlow, Closing, EmergencyRun, Order, Trade, TradingState
 from apps.journal.models import Incident
 from apps.risk.choices import LimitName, MonitorRule
 from apps.risk.domain.limits import defaults
@@ -263,6 +263,57 @@ def test_drawdown_halts_over_midnight_and_until_it_has_recovered(watch: Watch) -
     assert EquityWatch.objects.get().peak == 100_000
 
 
+def pay(account: Account, amount: float, at: datetime, booked_at: datetime) -> CashFlow:
+    return broker.book_cash_flow(
+        account=account, arrived_at=at, amount=D(amount), currency="USD", note="", now=booked_at, actor="rita"
+    )
+
+
+def drawn_down(watch: Watch) -> None:
+    """By 16 % in four days, each within the daily loss."""
+    watch(100_000)
+    for day in range(1, 9):
+        watch(100_000 - day * 2_000, after(days=day))
+    assert TradingState.objects.get(source=StopSource.LIMIT).ending == "recovery"
+
+
+@pytest.mark.parametrize("amount", [-10_000, -50_000])
+def test_a_drawdown_that_is_over_by_a_booked_payment_waits_for_a_person(
+    watch: Watch, account: Account, amount: float
+) -> None:
+    """Else one person lifts by a booking what two must resume."""
+    drawn_down(watch)
+    pay(account, amount, after(days=5), after(days=8, minutes=1))
+    for minute in (2, 3):
+        watch(84_000, after(days=8, minutes=minute))
+    stop = TradingState.objects.get(source=StopSource.LIMIT)
+    assert (stop.permission, stop.ending) == ("halted", "person")
+    broker.release_trading_state(
+        scope=Scope.ACCOUNT, target="DU1", source=StopSource.LIMIT, reason="it was a withdrawal", actor="rita"
+    )
+    watch(84_000, after(days=8, minutes=4))
+    assert not LimitBreach.objects.filter(ended_at=None).exists()
+
+
+def test_a_drawdown_that_is_over_by_a_removed_payment_waits_for_a_person(watch: Watch, account: Account) -> None:
+    watch(100_000)
+    flow = pay(account, 20_000, after(hours=1), after(hours=1))
+    watch(118_500, after(hours=2))
+    watch(101_000, after(days=1))
+    assert TradingState.objects.get(source=StopSource.LIMIT).ending == "recovery"
+    broker.remove_cash_flow(flow=flow, actor="rita")
+    watch(101_000, after(days=2))
+    stop = TradingState.objects.get(source=StopSource.LIMIT)
+    assert (stop.permission, stop.ending) == ("halted", "person")
+
+
+def test_a_drawdown_that_prices_have_won_back_ends_though_a_payment_was_booked(watch: Watch, account: Account) -> None:
+    drawn_down(watch)
+    pay(account, -1_000, after(days=7), after(days=8, minutes=1))
+    watch(90_000, after(days=9))
+    assert gate.look(account="DU1").permission == TradingPermission.ACTIVE
+
+
 def test_two_breaches_share_one_stop_that_ends_with_the_last(watch: Watch) -> None:
     watch(100_000)
     assert breached(watch(84_000, after(minutes=1))) == {"daily_loss_early", "daily_loss_total", "drawdown"}
@@ -319,39 +370,54 @@ def test_refusals_in_a_row_stop_the_strategy_until_a_person_looks(watch: Watch, 
     assert TradingState.objects.get(source=StopSource.LIMIT).ending == "person"
 
 
-def test_losing_trades_in_a_row_are_counted_by_strategy(account: Account) -> None:
-    nets = [("a", 5), ("a", -1), ("b", -1), ("a", -2), ("b", 0)]
+def trade(account: Account, *, strategy: str, closed_at: datetime | None = None) -> Trade:
+    """Open, and of a position that is never flat, where it is not closed."""
+    return Trade.objects.create(
+        account=account, instrument=builders.instrument(), direction="long", strategy=strategy,
+        number=Trade.objects.count() + 1, opened_at=NOW, closed_at=closed_at, quantity=1, entry_price=1, currency="USD",
+    )  # fmt: skip
+
+
+def closing(of: Trade, *, exit_order: str, at: datetime, net: float | None = 1, entry_order: str = "") -> None:
+    Closing.objects.create(
+        trade=of, entry_order=entry_order, exit_order=exit_order, opened_at=NOW, closed_at=at, quantity=1,
+        entry_value=1, commission=0, net=net,
+    )  # fmt: skip
+
+
+def test_losses_in_a_row_are_counted_by_strategy_though_a_position_is_never_flat(account: Account) -> None:
+    never_flat = trade(account, strategy="a")
+    nets = [("a", 5), ("a", -1), ("b", -1), ("a", -2), ("b", 0), ("a", None)]
     for number, (strategy, net) in enumerate(nets, start=1):
-        Trade.objects.create(
-            account=account,
-            instrument=builders.instrument(),
-            direction="long",
-            strategy=strategy,
-            number=number,
-            opened_at=NOW,
-            closed_at=after(minutes=number),
-            quantity=1,
-            entry_price=1,
-            net_pnl=net,
-            currency="USD",
-        )
+        of = never_flat if strategy == "a" else trade(account, strategy=strategy, closed_at=after(minutes=number))
+        closing(of, exit_order=str(number), at=after(minutes=number), net=net)
     assert read_loss_streaks(account) == {"a": 2, "b": 0}
+    for entry, net in (("x", 3), ("y", -4), ("z", -4)):
+        closing(never_flat, exit_order="7", at=after(minutes=7), net=net, entry_order=entry)
+    assert read_loss_streaks(account) == {"a": 3, "b": 0}, "one order is one result, whatever opened it"
 
 
-def round_trip(account: Account, *, strategy: str, minutes: float, approved_by: User | None = None) -> None:
-    """From flat to flat, the entry approved by a rule or by a person."""
-    number = Trade.objects.count() + 1
+def round_trip(
+    account: Account, *, strategy: str, minutes: float, approved_by: User | None = None, of: Trade | None = None
+) -> None:
+    """From flat to flat, or `of` a trade that goes on; the entry approved by a rule or by a person."""
+    number = Order.objects.count() + 1
     order = make_order(account=account, strategy=strategy)
     Order.objects.filter(pk=order.pk).update(perm_id=number, approved_by=approved_by)
-    closed_at = after(minutes=minutes)
-    trade = Trade.objects.create(
-        account=account, instrument=builders.instrument(), direction="long", strategy=strategy, number=number,
-        opened_at=NOW, closed_at=closed_at, quantity=1, entry_price=1, net_pnl=1, currency="USD",
-    )  # fmt: skip
-    Closing.objects.create(
-        trade=trade, entry_order=str(number), opened_at=NOW, closed_at=closed_at, quantity=1, entry_value=1,
-        exit_value=2, commission=0, net=1,
-    )  # fmt: skip
+    at = after(minutes=minutes)
+    of = of or trade(account, strategy=strategy, closed_at=at)
+    closing(of, exit_order=f"out {number}", at=at, entry_order=str(number))
+
+
+def test_round_trips_count_though_a_position_is_never_flat(watch: Watch, account: Account) -> None:
+    never_flat = trade(account, strategy="momentum")
+    for _ in range(19):
+        round_trip(account, strategy="momentum", minutes=10, of=never_flat)
+    for entry in range(30):
+        closing(never_flat, exit_order="one order", at=after(minutes=11), entry_order=f"old {entry}")
+    assert read_round_trips(account, after(minutes=15)) == {"momentum": 20}, "one that closes 30 lots is one"
+    watch(100_000, after(minutes=15))
+    assert not gate.look(strategy="momentum").admits(OrderPurpose.ENTRY)
 
 
 def test_round_trips_of_an_hour_disable_the_strategy_until_a_person_arms_it_again(

@@ -319,6 +319,13 @@ def test_order_of_a_person_waits_for_another_person(quotes: Asked, settings: Set
         risk.approve_order(order_id=order.pk, user=ben)
 
 
+def test_an_approval_makes_no_order_live_longer_than_it_was_given_for(quotes: Asked) -> None:
+    anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
+    order, soon = submit(user=anna), clock.now() + timedelta(seconds=90)
+    Order.objects.filter(pk=order.pk).update(expires_at=soon)
+    assert risk.approve_order(order_id=order.pk, user=ben).expires_at == soon
+
+
 def test_only_approver_may_approve_an_own_order(quotes: Asked) -> None:
     anna = person("anna", PROPOSE, APPROVE)
     order = submit(user=anna)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from apps.broker.choices import OrderPurpose, OrderType, PriceSource, Side, Trad
 from apps.risk.choices import DenialCode as Code
 from apps.risk.choices import LimitName as L
 from apps.risk.domain import prices
-from apps.risk.domain.facts import Reason, Verdict
+from apps.risk.domain.facts import Holding, Reason, Verdict
 from apps.risk.domain.limits import CATALOGUE, defaults
 from apps.risk.domain.verdict import judge
 from tests.risk.facts import NOW, D, facts, held, intent, quote, working
@@ -79,7 +80,7 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     (Code.POSITION_SHARE, {"quantity": D(11)}, {"open_orders": (working(quantity="240"),)}, {}),
     (Code.POSITION_SHARE, {"side": Side.SELL}, {"holdings": held("-91")}, {}),
     (Code.POSITION_SHARE, {"sec_type": "OPT"}, {"holdings": held("91")}, {}),
-    (Code.POSITION_SHARE, {"sec_type": "FOP", "side": Side.SELL}, {}, {L.MAX_SHORT_SHARE: D("0.009")}),
+    (Code.POSITION_SHARE, {"sec_type": "FOP", "side": Side.SELL, "strike": D(9)}, {}, {L.MAX_SHORT_SHARE: D("0.009")}),
     (Code.FUNDS, {}, {"available_funds": Known(D(1_009), NOW)}, {}),
     (
         Code.FUNDS,
@@ -187,6 +188,53 @@ def test_the_limit_itself_is_allowed(
     order: dict[str, Any], seen: dict[str, Any], limits: dict[L, Decimal | None]
 ) -> None:
     assert codes(order, seen, limits) == set()
+
+
+PUTS = {
+    "sec_type": "OPT", "side": Side.SELL, "quantity": D(400), "limit_price": D("0.05"), "multiplier": D(100),
+    "strike": D(100), "right": "P",
+}  # fmt: skip
+PENNIES = {"quote": quote("0.05", bid=D("0.05"))}
+
+
+@pytest.mark.parametrize(
+    ("order", "more"),
+    [
+        ({}, {Code.FUNDS, Code.NET_EXPOSURE}),
+        ({"right": "C"}, {Code.NET_EXPOSURE}),
+        ({"sec_type": "FOP", "right": "C"}, {Code.NET_EXPOSURE}),
+    ],
+)
+def test_written_options_count_as_the_strike_that_they_oblige_to(order: dict[str, Any], more: set[Code]) -> None:
+    """400 puts at 0.05 bring 2,000 and may cost 4,000,000."""
+    verdict = judge(intent(**(PUTS | order)), facts(**PENNIES), defaults())
+    assert verdict.codes == {Code.ORDER_VALUE, Code.POSITION_SHARE, Code.GROSS_EXPOSURE, *more}
+    assert "4000000.00" in verdict.sentence
+
+
+def test_one_put_is_written_while_there_are_funds_for_it() -> None:
+    one = PUTS | {"quantity": D(1)}
+    limits: dict[L, Decimal | None] = {L.MAX_ORDER_VALUE: D(1), L.MAX_NET_EXPOSURE: D(9)}
+    assert codes(one, PENNIES, limits) == set()
+    open_put = working(Side.SELL, "1", con_id=2, right="P", value=D(90_001))
+    assert codes(one, PENNIES | {"open_orders": (open_put,)}, limits) == {Code.FUNDS}
+    assert codes(one, PENNIES | {"open_orders": (replace(open_put, right="C"),)}, limits) == set()
+    assert codes(PUTS | {"side": Side.BUY}, PENNIES, limits) == set(), "a buyer owes nothing more"
+    assert codes(one | {"strike": None}, PENNIES, limits) == {Code.DATA_UNKNOWN}
+
+
+def test_options_that_were_written_take_room_for_what_they_oblige_to_but_make_none() -> None:
+    """Worth 500 at the market, they oblige to 195,000 of the 200,000 that may be held gross."""
+    written = Known((Holding(2, D(-1000), D(-500), owed=D(195_000)),), NOW)
+    assert codes({"quantity": D(60)}, {"holdings": written}, {L.MAX_ORDER_VALUE: D(1)}) == {Code.GROSS_EXPOSURE}
+    assert codes({"quantity": D(40)}, {"holdings": written}, {L.MAX_ORDER_VALUE: D(1)}) == set()
+
+
+def test_a_usual_volume_that_nobody_knows_is_told() -> None:
+    verdict = judge(intent(), facts(average_volume=LOST), defaults())
+    assert verdict.is_approved and "share of the 20-day volume was not checked" in verdict.sentence
+    assert "the broker does not answer" in verdict.note
+    assert judge(intent(), facts(average_volume=LOST), defaults() | {L.MAX_VOLUME_SHARE: None}).note == ""
 
 
 UNKNOWABLE = ["market_is_open", "quote", "equity", "available_funds", "exchange_rate", "holdings"]

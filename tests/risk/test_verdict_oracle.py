@@ -45,10 +45,12 @@ def random_intent(chance: random.Random, price: Decimal) -> Intent:
     kind = chance.choice(list(OrderType))
     has_limit = kind in {OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_ON_CLOSE}
     has_stop = kind in {OrderType.STOP, OrderType.STOP_LIMIT}
+    sec_type = chance.choice(["STK", "STK", "STK", "CASH", "FUT", "OPT"])
+    is_option = sec_type == "OPT"
     return Intent(
         con_id=chance.randint(1, 3),
         symbol="X",
-        sec_type=chance.choice(["STK", "STK", "STK", "CASH", "FUT", "OPT"]),
+        sec_type=sec_type,
         currency="USD",
         side=chance.choice(list(Side)),
         quantity=Decimal(chance.choice([1, 5, 10, 10, 19, 20, 21, 50, 100, 250])),
@@ -62,6 +64,8 @@ def random_intent(chance: random.Random, price: Decimal) -> Intent:
         outside_regular_hours=chance.random() < 0.3,
         oca_group=chance.choice(["", "", "a"]),
         parent_quantity=chance.choice([None, None, None, Decimal(10), Decimal(0)]),
+        strike=chance.choice([None, Decimal(1), *[price * n for n in (1, 5, 40)]]) if is_option else None,
+        right=chance.choice("CP") if is_option else "",
     )
 
 
@@ -81,7 +85,13 @@ def random_open(chance: random.Random, intent: Intent, price: Decimal) -> OpenOr
         oca_group=chance.choice(["", "a"]),
         quantity=quantity,
         is_settling=chance.random() < 0.1,
+        right=chance.choice(["", "", "C", "P"]),
     )
+
+
+def owed(chance: random.Random, quantity: Decimal) -> Decimal:
+    """Of options that were written, now and then: in the money or far from it."""
+    return -quantity * chance.choice([1, 100, 400]) if quantity < 0 and chance.random() < 0.3 else Decimal(0)
 
 
 def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts:
@@ -95,7 +105,7 @@ def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts
     )
     rows = [Decimal(chance.choice([0, 5, 10, 100, 260, 900, -10, -100, -900])) for _ in range(chance.randint(0, 3))]
     holdings = tuple(
-        Holding(con_id, quantity, None if chance.random() < 0.02 else quantity * price)
+        Holding(con_id, quantity, None if chance.random() < 0.02 else quantity * price, owed(chance, quantity))
         for con_id, quantity in enumerate(rows, start=1)
     )
     equity = Decimal(chance.choice([100_000, 100_000, 100_000, 40_000, 0, -5]))

@@ -7,18 +7,19 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from apps.broker import services
 from apps.broker.forms import CashFlowForm
 from apps.broker.models import CashFlow
-from tradeops.lib import clock
+from tradeops.lib import clock, freshness
 from tradeops.lib.admin import ModelAdmin
 
 
 @admin.register(CashFlow)
 class CashFlowAdmin(ModelAdmin):
-    """A wrong payment is deleted and booked anew: the journal keeps both."""
+    """A wrong payment is deleted and booked anew: the journal keeps both. As it moves what losses are measured by, both
+    ask for the password."""
 
     form = CashFlowForm
     list_display = ("arrived_at", "account", "amount", "currency", "note", "created_by", "created_at")
@@ -36,6 +37,41 @@ class CashFlowAdmin(ModelAdmin):
         except (KeyError, ValueError):
             given.pop("arrived_at", None)
         return given
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if (
+            request.method == "POST"
+            and self.has_add_permission(request)
+            and (page := freshness.ask(request, "book a payment"))
+        ):
+            return page
+        answer: HttpResponse = super().add_view(request, form_url, extra_context)
+        return answer
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if (
+            request.method == "POST"
+            and self.has_delete_permission(request)
+            and (page := freshness.ask(request, "remove a payment"))
+        ):
+            return page
+        answer: HttpResponse = super().delete_view(request, object_id, extra_context)
+        return answer
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """An action here removes payments."""
+        if (
+            request.method == "POST"
+            and self.has_delete_permission(request)
+            and (page := freshness.ask(request, "remove payments"))
+        ):
+            return page
+        answer: HttpResponse = super().changelist_view(request, extra_context)
+        return answer
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -7,7 +7,7 @@ from apps.broker.models.payment import CashFlow
 from apps.broker.models.request import Request
 from apps.broker.models.session import GatewaySession, LiveUnlock
 from apps.broker.models.stops import EmergencyRun, EntryProbe, TradingState
-from apps.broker.models.trade import Closing, ExchangeRate, HoldingChange, Trade, UnmatchedClosing
+from apps.broker.models.trade import Closing, ExchangeRate, HoldingChange, PairingCheckpoint, Trade, UnmatchedClosing
 
 __all__ = [
     "Account",
@@ -30,6 +30,7 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OrderNumbering",
+    "PairingCheckpoint",
     "Position",
     "Request",
     "Trade",

@@ -48,6 +48,9 @@ class Order(models.Model):
     parameters_revision = models.PositiveBigIntegerField(null=True, blank=True)
     reason = models.CharField(max_length=500)
     requested_by = models.CharField(max_length=150)
+    on_behalf_of = models.CharField(
+        max_length=150, blank=True, help_text="Whose token gave it: as good as given by this person."
+    )
     is_external = models.BooleanField(default=False, help_text="Given in TWS or by another program, and adopted.")
 
     state = models.CharField(max_length=10, choices=OrderState, default=OrderState.PROPOSED)

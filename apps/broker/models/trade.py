@@ -108,6 +108,30 @@ class UnmatchedClosing(models.Model):
         return f"{self.quantity.normalize():f} {self.instrument} closed at {self.at:%Y-%m-%d %H:%M:%S}, cost not known"
 
 
+class PairingCheckpoint(models.Model):
+    """Where the pairing of an instrument's fills goes on: what those before `at`, a midnight in New York, left behind.
+
+    Derived as trades are, and only of the last midnights; `apps.broker.services.pairing_checkpoints` reads and writes
+    `lots` and `trip`, numbers in them as text.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    number = models.PositiveIntegerField(help_text="So many trades of the instrument were over.")
+    lots = models.JSONField(help_text="What is held, the oldest first.")
+    trip = models.JSONField(null=True, help_text="What the trade that is open has come to.")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["account", "instrument", "at"], name="broker_one_pairing_checkpoint"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument} at {self.at:%Y-%m-%d %H:%M}"
+
+
 class HoldingChange(models.Model):
     """A change of a holding that no execution tells of; trades are derived from executions and these.
 

@@ -57,6 +57,7 @@ def propose_order(
     expires_at: datetime | None = None,
     parent: Order | None = None,
     oca_group: str = "",
+    on_behalf_of: str = "",
 ) -> Order:
     """Write the intent down. The same key with the same terms gives the order that exists already.
 
@@ -65,6 +66,8 @@ def propose_order(
     values = {name: getattr(terms, name) for name in Terms.__slots__}
     if not terms.reason.strip():
         raise OrderError("An order needs a reason: it is kept with the order.")
+    if parent is not None:
+        _require_kin(parent, terms)
     try:
         with transaction.atomic():
             order = Order.objects.create(
@@ -75,6 +78,7 @@ def propose_order(
                 expires_at=expires_at,
                 parent=parent,
                 oca_group=oca_group,
+                on_behalf_of=on_behalf_of,
                 state_since=clock.now(),
                 created_at=clock.now(),
                 **values,
@@ -83,6 +87,15 @@ def propose_order(
         return _existing(idempotency_key, values, error)
     ledger.note(order, message=f"proposed: {terms.reason}", actor=requested_by)
     return order
+
+
+def _require_kin(parent: Order, terms: Terms) -> None:
+    """What belongs to an order takes its position back: it may close no more than that, so it must be the same one."""
+    theirs = (parent.account_id, parent.instrument_id)
+    if theirs != (terms.account.pk, terms.instrument.pk) or parent.side == terms.side:
+        raise OrderError(
+            f"What belongs to {parent} is of the same account and instrument, on the other side: give it by itself."
+        )
 
 
 def _existing(idempotency_key: str, values: dict[str, Any], error: IntegrityError) -> Order:

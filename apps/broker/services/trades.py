@@ -11,18 +11,18 @@ from django.db import connection, transaction
 
 from apps.broker.choices import HoldingChangeKind, TradeDirection
 from apps.broker.domain.trades import Pairing, RoundTrip, pair
-from apps.broker.fills import UNTRADED_TYPES, Fills, read_fills
+from apps.broker.fills import UNTRADED_TYPES, read_fills
 from apps.broker.models import (
     Account,
     Closing,
     Execution,
     HoldingChange,
     Instrument,
-    Order,
     Trade,
     UnmatchedClosing,
 )
 from apps.broker.rates import Rates
+from apps.broker.services.pairing_checkpoints import last_carried, store_midnights
 from apps.journal import services as journal
 from tradeops.lib import clock
 
@@ -30,7 +30,6 @@ from tradeops.lib import clock
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('broker_trades', 0) # hashtextextended(%s, 1))"
 CENT_FRACTION = Decimal("0.0001")
 EIGHT_DIGITS = Decimal("1e-8")
-SEARCHED = 100
 UPDATED = [
     *("direction", "strategy", "opened_at", "closed_at", "quantity", "open_quantity", "entry_price", "exit_price"),
     *("gross_pnl", "commissions", "net_pnl", "currency", "commissions_known", "net_pnl_base", "base_currency"),
@@ -57,7 +56,7 @@ class Rebuilt:
 def derive_trades(*, account_id: int, instrument_id: int, since: datetime | None = None) -> None:
     """Bring the trades to what executions and holding changes tell. `since`: nothing before it has changed.
 
-    Trades that were closed before stay untouched; None derives all of them.
+    What was closed before the last midnight that is stored ahead of it stays untouched; None derives everything.
     """
     instrument = Instrument.objects.get(pk=instrument_id)
     if instrument.sec_type in UNTRADED_TYPES:
@@ -65,51 +64,41 @@ def derive_trades(*, account_id: int, instrument_id: int, since: datetime | None
     account = Account.objects.get(pk=account_id)
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [f"{account_id}:{instrument_id}"])
-    number, after = _cut(account_id, instrument_id, since) if since else (0, None)
-    fills = read_fills(account, instrument, after)
-    pairing = pair(fills.fills, instrument.multiplier / instrument.price_magnifier)
-    _store(account, instrument, number, pairing.trips, fills)
-    _store_unmatched(account, instrument, after, pairing)
+    carried = last_carried(account_id, instrument_id, since)
+    midnight = carried.at if carried else None
+    fills = read_fills(account, instrument, midnight)
+    pairing = pair(fills, instrument.multiplier / instrument.price_magnifier, carried)
+    _store(account, instrument, carried.number if carried else 0, midnight, pairing.trips)
+    _store_unmatched(account, instrument, midnight, pairing)
+    store_midnights(account_id, instrument_id, midnight, pairing.midnights)
 
 
-def _cut(account_id: int, instrument_id: int, since: datetime) -> tuple[int, datetime | None]:
-    """Number and end of the last trade that was over before `since`, with nothing held and nothing opened in that
-    same moment: what follows does not depend on what was before."""
-    known = Trade.objects.filter(account_id=account_id, instrument_id=instrument_id).order_by("-number")
-    following: datetime | None = None
-    for number, opened_at, closed_at in known.values_list("number", "opened_at", "closed_at")[:SEARCHED]:
-        if closed_at is not None and closed_at < since and (following is None or closed_at < following):
-            return (number, closed_at) if _is_flat(account_id, instrument_id, closed_at) else (0, None)
-        following = opened_at
-    return 0, None
-
-
-def _is_flat(account_id: int, instrument_id: int, moment: datetime) -> bool:
-    """Nothing of unknown cost is held beside the trades."""
-    unknown = HoldingChange.objects.filter(account_id=account_id, instrument_id=instrument_id, at__lte=moment)
-    return not unknown.filter(price=None).exclude(quantity=0).exists()
-
-
-def _store(account: Account, instrument: Instrument, number: int, trips: list[RoundTrip], fills: Fills) -> None:
-    rates = Rates(account, {instrument.currency})
-    strategies = _strategies(trips)
-    rows = [
-        _trade(account, instrument, place, trip, strategies, rates, fills)
-        for place, trip in enumerate(trips, start=number + 1)
-    ]
+def _store(
+    account: Account, instrument: Instrument, number: int, midnight: datetime | None, trips: list[RoundTrip]
+) -> None:
+    """The trades after the first `number`. Written is what differs: of many a fill changes one or two."""
+    rates = Rates(account, {instrument.currency}, midnight)
+    rows = [_trade(account, instrument, place, trip, rates) for place, trip in enumerate(trips, start=number + 1)]
     old = Trade.objects.filter(account=account, instrument=instrument, number__gt=number)
     old.filter(number__gt=number + len(rows)).delete()
-    stored = Trade.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["account", "instrument", "number"], update_fields=UPDATED
-    )
+    known = {row.number: row for row in old}
+    Trade.objects.bulk_create(
+        [row for row in rows if row.number not in known or _told(row) != _told(known[row.number])],
+        update_conflicts=True, unique_fields=["account", "instrument", "number"], update_fields=UPDATED,
+    )  # fmt: skip
+    stored = list(old.order_by("number"))
     pairs = zip(stored, trips, strict=True)
-    _store_closings(stored, [row for trade, trip in pairs for row in _closings(trade, trip, rates)])
+    _store_closings(stored, midnight, [row for trade, trip in pairs for row in _closings(trade, trip, rates)])
 
 
-def _store_closings(trades: list[Trade], rows: list[Closing]) -> None:
-    """Written is what differs: a trade that is never over keeps thousands of them, and a fill changes one or two."""
+def _told(trade: Trade) -> list[object]:
+    return [getattr(trade, name) for name in UPDATED if name != "updated_at"]
+
+
+def _store_closings(trades: list[Trade], midnight: datetime | None, rows: list[Closing]) -> None:
     derived = {tuple(getattr(row, name) for name in DERIVED): row for row in rows}
     known = Closing.objects.filter(trade__in=trades)
+    known = known.filter(closed_at__gte=midnight) if midnight else known
     kept: set[tuple[object, ...]] = set()
     wrong: list[int] = []
     for pk, *values in known.order_by().values_list("pk", *DERIVED):
@@ -121,33 +110,24 @@ def _store_closings(trades: list[Trade], rows: list[Closing]) -> None:
     Closing.objects.bulk_create(row for values, row in derived.items() if values not in kept)
 
 
-def _store_unmatched(account: Account, instrument: Instrument, after: datetime | None, pairing: Pairing) -> None:
+def _store_unmatched(account: Account, instrument: Instrument, midnight: datetime | None, pairing: Pairing) -> None:
     old = UnmatchedClosing.objects.filter(account=account, instrument=instrument)
-    (old.filter(at__gt=after) if after else old).delete()
+    (old.filter(at__gte=midnight) if midnight else old).delete()
     UnmatchedClosing.objects.bulk_create(
         UnmatchedClosing(account=account, instrument=instrument, at=lost.at, quantity=lost.quantity)
         for lost in pairing.unmatched
     )
 
 
-def _trade(
-    account: Account,
-    instrument: Instrument,
-    number: int,
-    trip: RoundTrip,
-    strategies: dict[str, str],
-    rates: Rates,
-    fills: Fills,
-) -> Trade:
+def _trade(account: Account, instrument: Instrument, number: int, trip: RoundTrip, rates: Rates) -> Trade:
     ended_at = trip.closed_at or trip.last_closing_at
     rate = rates.at(instrument.currency, ended_at) if ended_at else None
-    known = [closing.commission_known for closing in trip.closings.values()]
     return Trade(
         account=account,
         instrument=instrument,
         number=number,
         direction=TradeDirection.LONG if trip.is_long else TradeDirection.SHORT,
-        strategy=_strategy(trip, strategies),
+        strategy=_strategy(trip),
         opened_at=trip.opened_at,
         closed_at=trip.closed_at,
         quantity=trip.quantity,
@@ -158,7 +138,7 @@ def _trade(
         commissions=trip.commission.quantize(CENT_FRACTION),
         net_pnl=_rounded(trip.net, CENT_FRACTION),
         currency=instrument.currency,
-        commissions_known=all(known) and (trip.closed_at is not None or fills.all_paid_since(trip.opened_at)),
+        commissions_known=trip.commissions_known and (trip.closed_at is not None or trip.all_paid),
         net_pnl_base=_rounded(_converted(trip.net, rate), CENT_FRACTION),
         base_currency=account.base_currency,
         exchange_rate=rate,
@@ -195,19 +175,9 @@ def _rounded(amount: Decimal | None, unit: Decimal = EIGHT_DIGITS) -> Decimal | 
     return None if amount is None else amount.quantize(unit)
 
 
-def _strategies(trips: list[RoundTrip]) -> dict[str, str]:
-    perm_ids = {int(order) for trip in trips for order in trip.opened if order.isdecimal()}
-    known = Order.objects.filter(perm_id__in=perm_ids).values_list("perm_id", "strategy")
-    return {str(perm_id): strategy for perm_id, strategy in known}
-
-
-def _strategy(trip: RoundTrip, strategies: dict[str, str]) -> str:
+def _strategy(trip: RoundTrip) -> str:
     """Whose orders opened most of it."""
-    shares: dict[str, Decimal] = {}
-    for order, quantity in trip.opened.items():
-        name = strategies.get(order, "")
-        shares[name] = shares.get(name, Decimal(0)) + quantity
-    return max(shares, key=lambda name: (shares[name], name), default="")
+    return max(trip.opened, key=lambda name: (trip.opened[name], name), default="")
 
 
 def traded_instruments(symbol: str = "") -> list[tuple[int, int]]:

@@ -115,7 +115,10 @@ class OrdersView(APIView):
         if known is not None and known.requested_by != who:
             raise KeyReused("This key stands for an order of somebody else. Use a new key for a new intent.")
         try:
-            order = risk.submit_order(terms=terms, idempotency_key=key, requested_by=who, user=signed_in(request))
+            order = risk.submit_order(
+                terms=terms, idempotency_key=key, requested_by=who, user=signed_in(request),
+                on_behalf_of=getattr(request.user, "person", ""),
+            )  # fmt: skip
         except IdempotencyConflict as error:
             raise KeyReused(str(error)) from None
         except ApprovalError as error:

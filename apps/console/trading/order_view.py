@@ -16,8 +16,9 @@ from apps.broker.services.orders import MAY_BE_AT_BROKER, NOT_SENT
 from apps.console.roles import APPROVE_ORDER, CANCEL_ORDER, PROPOSE_ORDER
 from apps.risk.choices import DenialCode, LimitName
 from apps.risk.models import OrderVerdict
+from apps.risk.people import others_with
 from apps.risk.selectors import effective_limits
-from apps.risk.services.approval import others_who_approve
+from apps.risk.services.approval import is_own
 
 TONES = {
     OrderState.PROPOSED: "warn",
@@ -71,10 +72,10 @@ class Chapter:
 def rights_of(order: Order, user: User) -> Rights:
     state = OrderState(order.state)
     waits = state is OrderState.PROPOSED
-    own = order.requested_by == user.get_username()
+    own = is_own(order, user)
     judges = user.has_perm(APPROVE_ORDER)
     problem = ""
-    if waits and judges and own and others_who_approve(user):
+    if waits and judges and own and others_with(APPROVE_ORDER, user).exists():
         problem = "You gave this order: somebody else must approve it."
     pending = order.cancel_requested_at is not None
     cancellable = state in NOT_SENT or state in MAY_BE_AT_BROKER

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -16,10 +17,10 @@ from apps.risk.admin.asking import ReasonForm, ask_page, require
 from apps.risk.exceptions import RiskError
 from apps.risk.models import Breaker, BreakerEvent
 from apps.risk.services import breakers
-from tradeops.lib import clock
+from apps.risk.services.breakers import RESET
+from tradeops.lib import clock, freshness
 from tradeops.lib.admin import ReadOnlyAdmin, ReadOnlyInline
 
-RESET = "risk.reset_breaker"
 ALL = ""
 
 
@@ -84,6 +85,8 @@ class BreakerAdmin(ReadOnlyAdmin):
 
     def reset(self, request: HttpRequest) -> HttpResponse:
         require(request, RESET)
+        if request.method == "POST" and (page := freshness.ask(request, "close a circuit breaker")):
+            return page
         form = ResetForm(request.POST or None, initial={"breaker": request.GET.get("breaker", ALL)})
         if request.method == "POST" and form.is_valid() and self._reset(request, form.cleaned_data):
             return HttpResponseRedirect(reverse("admin:risk_breaker_changelist"))
@@ -93,12 +96,12 @@ class BreakerAdmin(ReadOnlyAdmin):
         )
 
     def _reset(self, request: HttpRequest, data: dict[str, str]) -> bool:
-        actor = request.user.get_username()
+        user = User.objects.get(username=request.user.get_username())
         try:
             if data["breaker"] == ALL:
-                breakers.reset_all(reason=data["reason"], actor=actor)
+                breakers.reset_all(reason=data["reason"], user=user)
             else:
-                breakers.reset_breaker(name=data["breaker"], reason=data["reason"], actor=actor)
+                breakers.reset_breaker(name=data["breaker"], reason=data["reason"], user=user)
         except RiskError as error:
             self.message_user(request, str(error), messages.ERROR)
             return False

@@ -18,6 +18,7 @@ from apps.risk.exceptions import RiskError
 from apps.risk.models import Adoption, Break, OpeningBalance, ReconciliationRun
 from apps.risk.services import breaks
 from apps.risk.services.reconciliation import reconcile
+from tradeops.lib import freshness
 from tradeops.lib.admin import ReadOnlyAdmin
 
 RUN = "risk.run_reconciliation"
@@ -87,6 +88,9 @@ class BreakAdmin(ReadOnlyAdmin):
             return back
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
+            # What is booked is no break any more: the instrument is not locked by it either.
+            if page := freshness.ask(request, "book a correction"):
+                return page
             self._book(request, row, form.cleaned_data["reason"])
             return back
         facts = [

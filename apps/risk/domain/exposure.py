@@ -12,13 +12,12 @@ from apps.broker.choices import Side
 from apps.risk.choices import DenialCode as Code
 from apps.risk.choices import LimitName
 from apps.risk.domain import prices
-from apps.risk.domain.facts import Facts, Intent, Reason
+from apps.risk.domain.facts import OPTIONS, Facts, Intent, Reason
 from apps.risk.domain.limits import Limits
 from apps.risk.domain.words import in_percent, in_seconds
 from tradeops.lib.known import Known, Unknown
 
 ZERO = Decimal(0)
-OPTIONS = frozenset({"OPT", "FOP"})
 
 
 def equity(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -67,6 +66,13 @@ def order_size(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]
             )
 
 
+def unchecked(intent: Intent, facts: Facts, limits: Limits) -> str:
+    """What is said of an entry whose share of the market nobody could look at: new instruments have no such volume."""
+    if limits[LimitName.MAX_VOLUME_SHARE] is None or isinstance(facts.average_volume, Known):
+        return ""
+    return f"Its share of the 20-day volume was not checked: {facts.average_volume.reason.rstrip('.')}."
+
+
 def position_share(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     """The instrument's position once this and its open orders of the same side are filled, at the order's price."""
     if isinstance(facts.holdings, Unknown) or isinstance(facts.equity, Unknown):
@@ -98,9 +104,9 @@ def position_limit(intent: Intent, limits: Limits, *, is_short: bool) -> LimitNa
 
 
 def funds(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
-    """A buyer needs the cost times the margin, besides what open buy orders will take."""
+    """A buyer needs the cost times the margin, besides what open orders will take; whoever writes a put the strike."""
     factor = limits[LimitName.FUNDS_MARGIN]
-    if intent.side is not Side.BUY or factor is None:
+    if not intent.takes_funds or factor is None:
         return
     if isinstance(facts.available_funds, Unknown):
         yield _unknown("the available funds", facts.available_funds)
@@ -108,11 +114,11 @@ def funds(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     worth = order_value(intent, facts)
     if isinstance(worth, Unknown):
         return
-    buying = [order for order in facts.open_orders if order.side is Side.BUY and not order.is_closing]
-    if any(order.value is None for order in buying):
+    taking = [order for order in facts.open_orders if order.takes_funds and not order.is_closing]
+    if any(order.value is None for order in taking):
         yield _unknown("what the open orders will cost", Unknown("one of them cannot be valued"))
         return
-    needed = (worth.value + sum((order.value or ZERO for order in buying), ZERO)) * factor
+    needed = (worth.value + sum((order.value or ZERO for order in taking), ZERO)) * factor
     if needed > facts.available_funds.value:
         yield Reason(
             Code.FUNDS,
@@ -198,13 +204,16 @@ def reduces(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
 
 
 def unit_value(intent: Intent, facts: Facts) -> Known[Decimal] | Unknown:
-    """One unit in the account's currency."""
+    """One unit in the account's currency: of a written option at least the strike, which it obliges to."""
+    if intent.is_written and intent.strike is None:
+        return Unknown(f"the strike of {intent.symbol} is not known")
     price = prices.worst_price(intent, facts)
     if isinstance(price, Unknown):
         return price
     if isinstance(facts.exchange_rate, Unknown):
         return facts.exchange_rate
-    worth = price.value * intent.multiplier / intent.price_magnifier * facts.exchange_rate.value
+    dearest = max(price.value, intent.strike or ZERO) if intent.is_written else price.value
+    worth = dearest * intent.multiplier / intent.price_magnifier * facts.exchange_rate.value
     return Known(worth, min(price.as_of, facts.exchange_rate.as_of))
 
 
@@ -215,15 +224,18 @@ def order_value(intent: Intent, facts: Facts) -> Known[Decimal] | Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The value held in one instrument, signed, and what open orders may add on either side."""
+    """The value held in one instrument, signed, what written options oblige to, and what open orders may add on
+    either side."""
 
     held: Decimal = ZERO
+    owed: Decimal = ZERO
     buying: Decimal = ZERO
     selling: Decimal = ZERO
 
     @property
     def gross(self) -> Decimal:
-        return max(abs(self.held), self.held + self.buying, self.selling - self.held)
+        short = max(self.owed, -self.held) if self.owed else -self.held
+        return max(abs(self.held), self.held + self.buying, self.selling + short)
 
     def plus(self, signed: Decimal) -> Reach:
         if signed > 0:
@@ -240,7 +252,8 @@ def _reaches(facts: Facts) -> dict[int, Reach] | None:
         if holding.value is None and holding.quantity:
             return None
         known = reaches.get(holding.con_id, Reach())
-        reaches[holding.con_id] = replace(known, held=known.held + (holding.value or ZERO))
+        held, owed = known.held + (holding.value or ZERO), known.owed + holding.owed
+        reaches[holding.con_id] = replace(known, held=held, owed=owed)
     for order in facts.open_orders:
         if order.is_closing:
             continue

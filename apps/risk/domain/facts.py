@@ -13,6 +13,8 @@ from apps.risk.choices import DenialCode, LimitName
 from tradeops.lib.known import Known, Unknown
 
 CLOSING = frozenset({OrderPurpose.EXIT, OrderPurpose.PROTECTIVE, OrderPurpose.FLATTEN})
+OPTIONS = frozenset({"OPT", "FOP"})
+PUT = "P"
 LIVE_SOURCES = frozenset({PriceSource.MARKET, PriceSource.MID})
 DELAYED_SOURCES = frozenset({PriceSource.DELAYED, PriceSource.DELAYED_LAST})
 
@@ -21,7 +23,8 @@ DELAYED_SOURCES = frozenset({PriceSource.DELAYED, PriceSource.DELAYED_LAST})
 class Intent:
     """The order to be judged. Prices as quoted; one unit is worth price * multiplier / price_magnifier in `currency`.
 
-    `parent_quantity` is that of the entry to which a protective order of a bracket belongs.
+    `parent_quantity` is that of the entry to which a protective order of a bracket belongs; `strike`, as quoted, and
+    `right` those of an option.
     """
 
     con_id: int
@@ -40,10 +43,22 @@ class Intent:
     outside_regular_hours: bool = False
     oca_group: str = ""
     parent_quantity: Decimal | None = None
+    strike: Decimal | None = None
+    right: str = ""
 
     @property
     def is_closing(self) -> bool:
         return self.purpose in CLOSING
+
+    @property
+    def is_written(self) -> bool:
+        """An option sold: what it obliges to is the strike, whatever little was paid for it."""
+        return self.sec_type in OPTIONS and self.side is Side.SELL
+
+    @property
+    def takes_funds(self) -> bool:
+        """A written put may have to be paid for as a purchase is."""
+        return self.side is Side.BUY or self.right == PUT
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -63,17 +78,20 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A position, signed, and its value in the account's currency (None: cannot be valued)."""
+    """A position, signed, and its value in the account's currency (None: cannot be valued). `owed`, unsigned: what
+    written options oblige to."""
 
     con_id: int
     quantity: Decimal
     value: Decimal | None
+    owed: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
     """An order that the broker has or may come to have. `value` of what remains, in the account's currency, unsigned;
-    None: cannot be valued. `is_settling`: a fill that the position does not show yet, the order itself has ended.
+    None: cannot be valued; of written options what they oblige to. `is_settling`: a fill that the position does not
+    show yet, the order itself has ended.
     """
 
     con_id: int
@@ -87,10 +105,15 @@ class OpenOrder:
     oca_group: str = ""
     quantity: Decimal = Decimal(0)
     is_settling: bool = False
+    right: str = ""
 
     @property
     def is_closing(self) -> bool:
         return self.purpose in CLOSING
+
+    @property
+    def takes_funds(self) -> bool:
+        return self.side is Side.BUY or self.right == PUT
 
     @property
     def signed_remaining(self) -> Decimal:

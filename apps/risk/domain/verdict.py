@@ -1,7 +1,8 @@
 """May this order be sent? Every check is asked, and every objection is told.
 
 A closing order is spared the checks that guard against holding too much, so that nothing keeps a position from being
-closed; in turn it must really reduce what is held. What cannot be checked is not allowed.
+closed; in turn it must really reduce what is held. What cannot be checked is not allowed, apart from an entry's share
+of the usual volume, which not every instrument has: then the verdict says so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ Check = Callable[[Intent, Facts, Limits], Iterator[Reason]]
 def judge(intent: Intent, facts: Facts, limits: Limits) -> Verdict:
     checks = CLOSING_CHECKS if intent.is_closing else ENTRY_CHECKS
     reasons = tuple(reason for check in checks for reason in check(intent, facts, limits))
-    return Verdict(reasons, prices.unchecked(intent, facts, limits) if intent.is_closing else "")
+    unchecked = prices.unchecked if intent.is_closing else exposure.unchecked
+    return Verdict(reasons, unchecked(intent, facts, limits))
 
 
 def trading_state(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:

@@ -14,7 +14,7 @@ from apps.broker import selectors as broker_state
 from apps.broker.choices import OrderPurpose, OrderState, Side
 from apps.broker.domain.orders import AT_RISK, OPEN
 from apps.broker.models import Account, BrokerOrder, Execution, Instrument, Order, Position
-from apps.risk.domain.facts import CLOSING, Holding, OpenOrder
+from apps.risk.domain.facts import CLOSING, OPTIONS, Holding, OpenOrder
 from tradeops.lib.known import Known, Unknown
 
 # A fill reaches the ledger and the position by different messages; so long it counts until the position shows it.
@@ -60,7 +60,11 @@ class Book:
         rate = self.rate(row.instrument.currency, now)
         if row.market_value is None or isinstance(rate, Unknown):
             return Holding(row.instrument.con_id, row.quantity, None)
-        return Holding(row.instrument.con_id, row.quantity, row.market_value * rate.value)
+        value = row.market_value * rate.value
+        if row.instrument.sec_type not in OPTIONS or row.quantity >= 0:
+            return Holding(row.instrument.con_id, row.quantity, value)
+        owed = self._value(row.instrument, -row.quantity, row.instrument.strike, now)
+        return Holding(row.instrument.con_id, row.quantity, value if owed is not None else None, owed or ZERO)
 
     def open_orders(self, now: datetime, *, besides: UUID | None = None) -> tuple[OpenOrder, ...]:
         """Of the ledger, of the broker where the ledger does not know them, and fills that still settle."""
@@ -85,7 +89,7 @@ class Book:
         if row.purpose in CLOSING and row.parent is not None:
             # What its parent has not bought yet it does not close of what is held.
             remaining = max(ZERO, remaining - parent_remaining(row.parent))
-        price = self._price(row.instrument, row.limit_price, row.stop_price, row.reference_price)
+        price = self._price(row.instrument, Side(row.side), row.limit_price, row.stop_price, row.reference_price)
         return OpenOrder(
             con_id=row.instrument.con_id,
             side=Side(row.side),
@@ -97,6 +101,7 @@ class Book:
             value=self._value(row.instrument, remaining, price, now),
             oca_group=row.oca_group,
             quantity=row.quantity,
+            right=row.instrument.right,
         )
 
     def _unknown_to_ledger(self) -> list[BrokerOrder]:
@@ -108,7 +113,7 @@ class Book:
 
     def _from_broker(self, row: BrokerOrder, now: datetime) -> OpenOrder:
         """Nobody said what it is for: it counts as an entry."""
-        price = self._price(row.instrument, row.limit_price, row.aux_price)
+        price = self._price(row.instrument, Side(row.side), row.limit_price, row.aux_price)
         return OpenOrder(
             con_id=row.instrument.con_id,
             side=Side(row.side),
@@ -119,6 +124,7 @@ class Book:
             value=self._value(row.instrument, row.remaining, price, now),
             oca_group=row.oca_group,
             quantity=row.quantity,
+            right=row.instrument.right,
         )
 
     def _settling(self, now: datetime) -> Iterator[OpenOrder]:
@@ -126,25 +132,31 @@ class Book:
         settling = [row for row in rows.select_related("instrument") if not self._is_in_position(row)]
         orders = Order.objects.in_bulk(_uuids([row.order_ref for row in settling]))
         for row in settling:
+            side = Side(row.side)
             order = next((orders[pk] for pk in _uuids([row.order_ref]) if pk in orders), None)
             yield OpenOrder(
                 con_id=row.instrument.con_id,
-                side=Side(row.side),
+                side=side,
                 remaining=row.quantity,
                 purpose=OrderPurpose(order.purpose) if order else OrderPurpose.ENTRY,
                 created_at=row.executed_at,
                 price=row.price,
-                value=self._value(row.instrument, row.quantity, row.price, now),
+                value=self._value(row.instrument, row.quantity, self._price(row.instrument, side, row.price), now),
                 quantity=row.quantity,
                 is_settling=True,
+                right=row.instrument.right,
             )
 
     def _is_in_position(self, row: Execution) -> bool:
         position = self._positions.get(row.instrument.con_id)
         return position is not None and position.as_of >= row.as_of
 
-    def _price(self, instrument: Instrument, *stated: Decimal | None) -> Decimal | None:
-        """The dearest that is known, so that no order seems cheap."""
+    def _price(self, instrument: Instrument, side: Side, *stated: Decimal | None) -> Decimal | None:
+        """The dearest that is known, so that no order seems cheap; of a written option at least the strike."""
+        if side is Side.SELL and instrument.sec_type in OPTIONS:
+            if instrument.strike is None:
+                return None
+            stated = (*stated, instrument.strike)
         position = self._positions.get(instrument.con_id)
         known = [price for price in (*stated, position.market_price if position else None) if price]
         return max(known, default=None)

@@ -45,6 +45,8 @@ def intent_of(terms: Terms, *, parent: Order | None = None, oca_group: str = "")
         outside_regular_hours=terms.outside_regular_hours,
         oca_group=oca_group,
         parent_quantity=parent_remaining(parent) if parent else None,
+        strike=instrument.strike,
+        right=instrument.right,
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from apps.broker import services as broker
@@ -19,6 +18,7 @@ from apps.risk.domain import prices
 from apps.risk.domain.facts import Reason
 from apps.risk.exceptions import ApprovalError
 from apps.risk.gathering import Answers
+from apps.risk.people import others_with
 from apps.risk.services.submission import judge_terms, lock_account, require, write_verdict
 from tradeops.lib import clock
 from tradeops.lib.known import Known
@@ -73,9 +73,9 @@ def reject_order(*, order_id: UUID, user: User, reason: str) -> Order:
     return broker.deny_order(order_id=order.pk, reason=message, actor=user.get_username())
 
 
-def others_who_approve(user: User) -> bool:
-    people = get_user_model().objects.filter(is_active=True)
-    return any(person != user and person.has_perm(APPROVE) for person in people)
+def is_own(order: Order, user: User) -> bool:
+    """Given by this person, or by a program with his token."""
+    return user.get_username() in (order.requested_by, order.on_behalf_of)
 
 
 def terms_of(order: Order) -> Terms:
@@ -105,7 +105,7 @@ def _waiting(order_id: UUID, user: User, *, lock: bool = False) -> Order:
     _must_wait(order)
     if order.parent is not None and order.parent.state == OrderState.PROPOSED:
         raise ApprovalError(f"{order} is approved with the order that it belongs to: {order.parent}.")
-    if order.requested_by == user.get_username() and others_who_approve(user):
+    if is_own(order, user) and others_with(APPROVE, user).exists():
         raise ApprovalError("Somebody else must approve an order that you gave.")
     return order
 
@@ -128,10 +128,13 @@ def _drift(order: Order, answers: Answers) -> tuple[Reason, ...]:
 
 def _approve(order: Order, user: User) -> Order:
     """The children first: the gateway takes a family up with its parent."""
-    until = clock.now() + timedelta(minutes=settings.RISK_APPROVAL_MINUTES)
-    reason = f"approved by {user.get_username()}"
+    name, reason = user.get_username(), f"approved by {user.get_username()}"
     for child in order.children.filter(state=OrderState.PROPOSED):
-        broker.approve_order(order_id=child.pk, actor=user.get_username(), user=user, reason=reason, expires_at=until)
-    return broker.approve_order(
-        order_id=order.pk, actor=user.get_username(), user=user, reason=reason, expires_at=until
-    )
+        broker.approve_order(order_id=child.pk, actor=name, user=user, reason=reason, expires_at=_until(child))
+    return broker.approve_order(order_id=order.pk, actor=name, user=user, reason=reason, expires_at=_until(order))
+
+
+def _until(order: Order) -> datetime:
+    """An approval makes no order live longer than whoever gave it wanted."""
+    until = clock.now() + timedelta(minutes=settings.RISK_APPROVAL_MINUTES)
+    return min(until, order.expires_at) if order.expires_at is not None else until

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
@@ -20,7 +21,11 @@ from apps.risk.exceptions import RiskError
 from apps.risk.models import Breaker, BreakerEvent
 from tradeops.lib import breaking, clock
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
 STEP, SCOPE, ACTOR = "Breaker", "risk", "breaker"
+RESET = "risk.reset_breaker"
 ALWAYS_THERE = (breaking.ORDER_PLACEMENT, breaking.MARKET_DATA)
 OPEN_TOO_LONG = timedelta(minutes=10)
 TEXT_LENGTH = 500
@@ -54,8 +59,9 @@ def note_outcome(*, name: str, problem: str, now: datetime | None = None) -> Bre
 
 
 @transaction.atomic
-def reset_breaker(*, name: str, reason: str, actor: str, now: datetime | None = None) -> Breaker:
-    """Close it by hand. Raises RiskError for an unknown name or without a reason."""
+def reset_breaker(*, name: str, reason: str, user: User | None, now: datetime | None = None) -> Breaker:
+    """Close it by hand: trading goes on. Raises RiskError for an unknown name, without a reason or the permission."""
+    actor = _person(user)
     if not reason.strip():
         raise RiskError("Say why the breaker is reset: the reason is kept.")
     now = now or clock.now()
@@ -72,9 +78,9 @@ def reset_breaker(*, name: str, reason: str, actor: str, now: datetime | None = 
 
 
 @transaction.atomic
-def reset_all(*, reason: str, actor: str, now: datetime | None = None) -> list[Breaker]:
+def reset_all(*, reason: str, user: User | None, now: datetime | None = None) -> list[Breaker]:
     names = sorted({*ALWAYS_THERE, *Breaker.objects.values_list("name", flat=True)})
-    return [reset_breaker(name=name, reason=reason, actor=actor, now=now) for name in names]
+    return [reset_breaker(name=name, reason=reason, user=user, now=now) for name in names]
 
 
 @transaction.atomic
@@ -98,6 +104,15 @@ def incident_key(name: str) -> str:
     return f"breaker:{name}"
 
 
+def _person(user: User | None) -> str:
+    if user is None:
+        raise RiskError("Only a person resets a breaker: say who (--user).")
+    if not (user.is_active and user.has_perm(RESET)):
+        raise RiskError(f"{user.get_username()} lacks the permission {RESET}: an administrator grants it.")
+    name: str = user.get_username()
+    return name
+
+
 def _advance_orders(row: Breaker, now: datetime) -> None:
     circuit = _circuit(row)
     if circuit.state is BreakerState.OPEN:
@@ -116,7 +131,7 @@ def _tell_if_long(row: Breaker, now: datetime) -> None:
         title=f"Circuit breaker {row.name} is not closed since {since:%Y-%m-%d %H:%M} UTC",
         severity=Severity.CRITICAL,
         detail=f"{row.times_opened} times opened in all. Last failure: {row.last_failure}\n"
-        f"When its cause is mended: manage.py breakers --reset {row.name} --reason '...'",
+        f"When its cause is mended: manage.py breakers --reset {row.name} --user NAME --reason '...'",
         scope=SCOPE,
         actor=ACTOR,
         now=now,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from apps.broker import gate
 from apps.broker import selectors as broker_selectors
@@ -29,13 +29,14 @@ from apps.broker.models import Account, EmergencyRun, TradingState
 from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency_flag
 from apps.risk.services.emergency_flag import Flag
-from apps.risk.services.emergency_rows import Press, stricter, write_rows
+from apps.risk.services.emergency_rows import Press, covers, stricter, write_rows
 from tradeops.lib.texts import storable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 HALT = "broker.halt_trading"
+ATTEMPTS = 3
 STOPPING = (TradingPermission.REDUCING, TradingPermission.HALTED, TradingPermission.KILLED)
 
 
@@ -102,7 +103,7 @@ def close_all(
     confirmation: str = "",
 ) -> Asked:
     """Halt the scope, cancel its orders, and close what the broker then shows. Once per account at a time: whoever
-    presses second gets the receipt of the one under way.
+    presses second gets the receipt of the one under way, and is refused, though halted, where that one closes less.
 
     A live account needs `confirmation`, the words of `close_all_words`. Closing is driven by `emergency_closing`.
     Raises EmergencyError.
@@ -180,11 +181,20 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
     if with_file:
         notes += _write_file(press, run_id)
     try:
-        run = write_rows(press, run_id)
+        run = _write_rows(press, run_id)
     except (OperationalError, InterfaceError) as error:
+        if press.source is not StopSource.MANUAL and connection.is_usable():
+            # A program's round is repeated; the file would be a person's stop, that no clock ends.
+            raise
         return _without_database(press, run_id, error, notes)
     if with_file:
         notes += _keep_file(press, run_id)
+    if not covers(run, press):
+        closing, wanted = f"{run.scope} {run.target}".strip(), f"{press.scope.label} {press.target}".strip()
+        raise EmergencyError(
+            f"Only {closing} is being closed, as {run.actor} has asked. {wanted} is halted but NOT closed: "
+            "press again when that has ended."
+        )
     if press.kind is EmergencyKind.HALT:
         notes += stricter(press)
     if press.kind is EmergencyKind.CANCEL_ALL:
@@ -195,6 +205,17 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
     elif press.kind is EmergencyKind.CLOSE_ALL and not view.admits(OrderPurpose.FLATTEN):
         notes.append(f"The session is {view.state.label.lower()}: {view.reason} Closing orders wait until it is not.")
     return Asked(run.pk, run, tuple(notes))
+
+
+def _write_rows(press: Press, run_id: UUID) -> EmergencyRun:
+    """A deadlock, a lock that is held too long, a statement cut short: none of them means that the database is away."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return write_rows(press, run_id)
+        except OperationalError:
+            if not connection.is_usable():
+                raise
+    return write_rows(press, run_id)
 
 
 def _keep_file(press: Press, run_id: UUID) -> list[str]:

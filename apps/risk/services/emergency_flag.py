@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,7 @@ from tradeops.lib import clock
 from tradeops.lib.texts import storable
 
 MODE = 0o660
+TURN_SECONDS = 2.0
 DEGREES = frozenset({TradingPermission.REDUCING, TradingPermission.HALTED, TradingPermission.KILLED})
 
 
@@ -61,28 +66,55 @@ def write(flag: Flag) -> str:
     place = path()
     if place is None:
         raise OSError("no place for a halt file is configured")
-    held = read()
-    if held is not None and held.covers(flag):
-        return f"{place} stops {held.scope.label.lower()} {held.target}".strip()
-    if held is not None and not flag.covers(held):
-        strictest = most_restrictive([held.permission, flag.permission])
-        flag = Flag(Scope.EVERYTHING, "", strictest, f"{held.reason}; {flag.reason}"[:500], flag.actor, flag.id)
-    _replace(place, json.dumps(_document(flag), indent=1))
+    with _one_at_a_time(place):
+        held = read()
+        if held is not None and held.covers(flag):
+            return f"{place} stops {held.scope.label.lower()} {held.target}".strip()
+        if held is not None and not flag.covers(held):
+            strictest = most_restrictive([held.permission, flag.permission])
+            flag = Flag(Scope.EVERYTHING, "", strictest, f"{held.reason}; {flag.reason}"[:500], flag.actor, flag.id)
+        _replace(place, json.dumps(_document(flag), indent=1))
     return f"{place} stops {flag.scope.label.lower()} {flag.target}".strip()
 
 
 def remove(scope: Scope, target: str) -> bool:
     """Take the file away if it stops just this scope. False when there was none. Raises OSError."""
-    place, held = path(), read()
-    if place is None or held is None or (held.scope, held.target) != (scope, target):
+    place = path()
+    if place is None or read() is None:
         return False
-    place.unlink(missing_ok=True)
+    with _one_at_a_time(place):
+        held = read()
+        if held is None or (held.scope, held.target) != (scope, target):
+            return False
+        place.unlink(missing_ok=True)
     return True
+
+
+@contextmanager
+def _one_at_a_time(place: Path) -> Iterator[None]:
+    """Else of two who stop at once the second to write would undo the first. The folder is what is locked."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(place.parent, os.O_RDONLY)
+    try:
+        _take_turn(folder)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _take_turn(folder: int) -> None:
+    """For a moment only: a stop never waits for a process that was frozen."""
+    deadline = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            time.sleep(0.01)
 
 
 def _replace(place: Path, text: str) -> None:
     """On the disk before this returns: what was acknowledged outlives a power cut."""
-    place.parent.mkdir(parents=True, exist_ok=True)
     draft = place.with_name(f"{place.name}.{uuid4().hex}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
     with os.fdopen(descriptor, "w") as file:

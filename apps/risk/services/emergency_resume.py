@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from apps.broker import gate
@@ -24,6 +23,7 @@ from apps.journal import services as journal
 from apps.journal.choices import Level
 from apps.risk import emergency_selectors
 from apps.risk.exceptions import EmergencyError
+from apps.risk.people import others_with
 from apps.risk.services import emergency_flag
 from tradeops.lib import clock
 from tradeops.lib.known import Known
@@ -173,18 +173,13 @@ def _waits_for(run: EmergencyRun, person: User, now: datetime, *, needs_person: 
     """Empty when this press carries it out."""
     if one_person_is_enough() or run.actor != person.get_username():
         return ""
-    others = _others(person)
+    others = list(others_with(RESUME, person).values_list("username", flat=True)[:5])
     if others:
-        return f"a second person must confirm it: {', '.join(others[:5])}"
+        return f"a second person must confirm it: {', '.join(others)}"
     if needs_person:
         return "a second person must confirm it, as ledger and broker are not known to agree; nobody else may resume"
     ready_at = run.requested_at + timedelta(minutes=settings.RISK_COOL_OFF_MINUTES)
     return "" if now >= ready_at else f"cooling off: press again after {ready_at:%H:%M:%S} UTC"
-
-
-def _others(person: User) -> list[str]:
-    people = get_user_model().objects.filter(is_active=True).exclude(pk=person.pk).order_by("username")
-    return [other.get_username() for other in people if other.has_perm(RESUME)]
 
 
 def _carry_out(run: EmergencyRun, person: User, source: StopSource, to: TradingPermission, now: datetime) -> None:

@@ -34,6 +34,14 @@ class Press:
 
 
 PRESS_LOCK = 731_624
+# A press waits no longer for another: it is tried again, and falls back on the file in the end.
+LOCK_SECONDS = 2
+
+
+def lock_presses(kind: EmergencyKind) -> None:
+    """Until the end of the transaction nobody else presses this. To be taken before the gate's lock, never after."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [PRESS_LOCK, kind])
 
 
 @transaction.atomic
@@ -43,7 +51,8 @@ def write_rows(press: Press, run_id: UUID) -> EmergencyRun:
     One after the other: of two who press at once the second finds the receipt of the first.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [PRESS_LOCK, press.kind])
+        cursor.execute("SET LOCAL lock_timeout = %s", [f"{LOCK_SECONDS}s"])
+    lock_presses(press.kind)
     run = _unfinished(press) or _create_run(press, run_id)
     gate.lock_alone()
     if press.kind is not EmergencyKind.CANCEL_ALL:
@@ -56,6 +65,15 @@ def _unfinished(press: Press) -> EmergencyRun | None:
     if press.kind is EmergencyKind.CLOSE_ALL:
         return runs.filter(account=press.account).first()
     return runs.filter(scope=press.scope, target=press.target, permission=press.permission).first()
+
+
+def covers(run: EmergencyRun, press: Press) -> bool:
+    """Is what is under way at least what was asked for?"""
+    if press.kind is not EmergencyKind.CLOSE_ALL or run.scope == Scope.EVERYTHING:
+        return True
+    if run.scope == Scope.ACCOUNT and press.scope is Scope.INSTRUMENT:
+        return True
+    return (run.scope, run.target) == (press.scope, press.target)
 
 
 def _create_run(press: Press, run_id: UUID) -> EmergencyRun:

@@ -6,8 +6,9 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from apps.broker import gate
 from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.models import BrokerOrder, EmergencyRun, TradingState
@@ -50,16 +51,25 @@ def attend_emergencies(*, now: datetime | None = None) -> None:
 def lift_due_stops(*, now: datetime) -> int:
     """End the stops whose trading day is over. Returns how many; a person's stop is never among them."""
     rows = TradingState.objects.filter(ending=StopEnding.NEXT_TRADING_DAY, ends_at__lte=now)
-    due = list(rows.exclude(permission=TradingPermission.ACTIVE).exclude(source=StopSource.MANUAL))
-    for row in due:
-        broker.release_trading_state(
-            scope=Scope(row.scope),
-            target=row.target,
-            source=StopSource(row.source),
-            reason=f"the next trading day has begun; it was: {row.reason}",
-            actor="clock",
-        )
-    return len(due)
+    due = rows.exclude(permission=TradingPermission.ACTIVE).exclude(source=StopSource.MANUAL)
+    return sum(_lift(due, pk) for pk in due.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def _lift(due: QuerySet[TradingState], pk: int) -> bool:
+    """False when it has been renewed or released meanwhile."""
+    gate.lock_alone()
+    row = due.filter(pk=pk).first()
+    if row is None:
+        return False
+    broker.release_trading_state(
+        scope=Scope(row.scope),
+        target=row.target,
+        source=StopSource(row.source),
+        reason=f"the next trading day has begun; it was: {row.reason}",
+        actor="clock",
+    )
+    return True
 
 
 def call_for_people(*, now: datetime) -> None:

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import Q
 
@@ -20,6 +19,7 @@ from apps.risk.choices import LimitName, RevisionState
 from apps.risk.domain.limits import CATALOGUE, LimitKind
 from apps.risk.exceptions import LimitError
 from apps.risk.models import LimitRevision
+from apps.risk.people import others_with
 from tradeops.lib import clock
 
 if TYPE_CHECKING:
@@ -131,8 +131,7 @@ def advance_limits(*, now: datetime) -> int:
 
 def second_person_exists(user: User | None) -> bool:
     """Is there somebody else who could approve?"""
-    people = get_user_model().objects.filter(is_active=True)
-    return any(person != user and person.has_perm(APPROVE) for person in people)
+    return others_with(APPROVE, user).exists()
 
 
 def cool_off() -> timedelta:

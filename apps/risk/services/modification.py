@@ -1,4 +1,4 @@
-"""Changing an order that works: judged as if it were given now; what goes beyond the approval needs approval again."""
+"""Changing an order that works: judged as if it were given now; nobody alone goes beyond what was approved."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from apps.broker.services.orders import MODIFIABLE
 from apps.risk import gathering
 from apps.risk.domain.facts import CLOSING
 from apps.risk.exceptions import ApprovalError
-from apps.risk.services.approval import APPROVE, others_who_approve, terms_of
+from apps.risk.people import others_with
+from apps.risk.services.approval import APPROVE, is_own, terms_of
 from apps.risk.services.submission import PROPOSE, judge_terms, lock_account, require, write_verdict
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def modify_order(
     """Ask the gateway for the change. `user` is the person who asks, None where a program does.
 
     Raises ApprovalError when the changed order would be denied, with every reason, or when the change goes beyond what
-    was approved and this person may not approve it; OrderError, OrderMovedOn.
+    was approved and this person may not approve it, or of an entry is not the only one who may; OrderError,
+    OrderMovedOn.
     """
     order = _locked(order_id, lock=False)
     _require_right(order, changes, user)
@@ -85,7 +87,14 @@ def _require_right(order: Order, changes: Mapping[str, Decimal], user: User | No
     if user is None:
         raise ApprovalError("The change goes beyond what was approved: a person must make it, signed in.")
     require(user, APPROVE)
-    if order.requested_by == user.get_username() and others_who_approve(user):
+    if not others_with(APPROVE, user).exists():
+        return
+    if order.purpose not in CLOSING:
+        raise ApprovalError(
+            "The change goes beyond what was approved, and somebody else could approve it: cancel, and propose anew."
+        )
+    # What protects a position is not taken away for a while to be approved anew.
+    if is_own(order, user):
         raise ApprovalError("The change goes beyond what was approved: somebody else must make it.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from django.db import connection, transaction
 
 from apps.broker import selectors as broker_state
 from apps.broker import services as broker
-from apps.broker.choices import Scope, StopEnding, StopSource, TradingPermission
+from apps.broker.choices import EmergencyKind, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.domain.orders import most_restrictive
 from apps.broker.models import Account, TradingState
 from apps.journal import services as journal
@@ -34,6 +35,7 @@ from apps.risk.monitoring import (
 )
 from apps.risk.services import emergency
 from apps.risk.services.day import remember_day
+from apps.risk.services.emergency_rows import lock_presses
 from apps.risk.services.emergency_watch import next_trading_day
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
@@ -58,8 +60,11 @@ def watch(*, account: Account | None = None, now: datetime | None = None) -> lis
 def judge(*, account: Account, equity: Known[Decimal] | Unknown, limits: Limits, now: datetime) -> list[Reading]:
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [account.pk])
+    # What ends takes the gate's lock, what begins presses: in that order it would wait for a person who halts.
+    lock_presses(EmergencyKind.HALT)
     _end_with_the_day(account, now)
     _note_releases(account, now)
+    unbooked = _peaks_without_later_bookings(account, now)
     today = remember_day(account, equity, now)
     _tell_if_blind(account, equity, now)
     _tell_order_to_trade(account, limits, now)
@@ -78,7 +83,12 @@ def judge(*, account: Account, equity: Known[Decimal] | Unknown, limits: Limits,
     active = {_key(row): row for row in open_breaches(account)}
     found = domain.judge(readings, limits, active=list(active))
     for reading in found:
-        _apply(account, active.get(reading.key), reading, now)
+        row = active.get(reading.key)
+        if row is not None and row.pk in unbooked and reading.is_breached is False:
+            without = replace(readings, peak=unbooked[row.pk])
+            if _owes_it_to_a_payment(row, domain.judge(without, limits, active=list(active))):
+                _leave_to_a_person(row)
+        _apply(account, row, reading, now)
     return found
 
 
@@ -138,6 +148,27 @@ def _apply(account: Account, row: LimitBreach | None, reading: Reading, now: dat
         _go_on(row, reading, reading.value, now)
     elif row is not None and (row.ending != StopEnding.PERSON or row.released_at is not None):
         _end(row, f"over: {reading.sentence}", now)
+
+
+def _peaks_without_later_bookings(account: Account, now: datetime) -> dict[int, Decimal | None]:
+    """Of each drawdown that stands. To be read before the peak is raised, which payments may be the cause of."""
+    rows = LimitBreach.objects.filter(account=account, rule=MonitorRule.DRAWDOWN, ended_at=None, released_at=None)
+    rows = rows.filter(ending=StopEnding.RECOVERY)
+    return {row.pk: read_peak(account, now, booked_by=row.opened_at) for row in rows}
+
+
+def _owes_it_to_a_payment(row: LimitBreach, without: Iterable[Reading]) -> bool:
+    """Whoever books payments would else lift a stop by himself, that takes two to resume."""
+    if broker.payment_was_removed(account=row.account, since=row.opened_at):
+        return True
+    return any(reading.is_breached for reading in without if reading.key == _key(row))
+
+
+def _leave_to_a_person(row: LimitBreach) -> None:
+    row.ending = StopEnding.PERSON
+    row.save()
+    _record(row, "over by a payment booked or removed meanwhile, a person must resume", Level.WARN)
+    _restate(row)
 
 
 def _open(account: Account, reading: Reading, value: Decimal, now: datetime) -> None:

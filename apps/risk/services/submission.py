@@ -57,11 +57,13 @@ def submit_order(
     parent: Order | None = None,
     oca_group: str = "",
     expires_at: datetime | None = None,
+    on_behalf_of: str = "",
 ) -> Order:
     """Propose and judge; the order comes back denied (`state_reason` says why), approved, or proposed for a person.
 
     The same key gives the same order, judged once. `user` is the person who gives the order, None where a program
-    does. Submit a bracket inside one transaction, the parent first: the gateway must not see half of it.
+    does, `on_behalf_of` whose token the program used. Submit a bracket inside one transaction, the parent first: the
+    gateway must not see half of it.
     Raises ApprovalError without the permission, IdempotencyConflict, OrderError.
     """
     if user is not None:
@@ -83,6 +85,7 @@ def submit_order(
             expires_at=expires_at or clock.now() + timedelta(minutes=settings.RISK_APPROVAL_MINUTES),
             parent=parent,
             oca_group=oca_group,
+            on_behalf_of=on_behalf_of,
         )
         if not _waits_for_verdict(order):
             return order

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib.auth.models import User
+
 from apps.broker import services as broker
 from apps.broker.choices import OrderState, StopSource, TradingPermission
 from apps.broker.gateway.orders import unresolved
@@ -19,13 +21,14 @@ class Person:
         self.decided: set[UUID] = set()
         self.released = 0
         self._simulator = simulator
+        self._user = patiently(lambda: User.objects.get_or_create(username="person", is_superuser=True)[0])
 
     def release_breaker(self) -> None:
         """Having seen why orders failed."""
         stops = TradingState.objects.filter(source=StopSource.BREAKER).exclude(permission=TradingPermission.ACTIVE)
         if patiently(stops.exists):
             self.released += 1
-            patiently(lambda: breakers.reset_breaker(name=ORDER_PLACEMENT, reason="the storm", actor="person"))
+            patiently(lambda: breakers.reset_breaker(name=ORDER_PLACEMENT, reason="the storm", user=self._user))
 
     def decide_unresolved(self) -> None:
         """Of orders that TradeOps has looked for twice and will not send again: TWS does not show them either."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -109,6 +109,30 @@ def walk(fills: list[Fill]) -> Walked:
 
 def as_fills(rows: list[tuple[int, int, int, str]]) -> list[Fill]:
     return [fill(str(q), str(p), str(fee), order=order, minute=n) for n, (q, p, fee, order) in enumerate(rows)]
+
+
+@given(ROWS, st.sampled_from([None, "a", "d"]))
+def test_pairing_goes_on_from_any_midnight(rows: list[tuple[int, int, int, str]], unpriced: str | None) -> None:
+    """Five hours between fills; those of an order may be of unknown price, and every third commission is missing."""
+    fills = [
+        replace(one, at=START + timedelta(hours=5 * n), price=None if one.order == unpriced else one.price,
+                commission_known=n % 3 > 0, strategy=one.order)
+        for n, one in enumerate(as_fills(rows))
+    ]  # fmt: skip
+    whole = pair(fills)
+    for carried in whole.midnights:
+        rest = pair([one for one in fills if one.at >= carried.at], carried=carried)
+        assert told(rest) == told(whole)[carried.number :]
+        assert rest.unmatched == [lost for lost in whole.unmatched if lost.at >= carried.at]
+        assert rest.midnights == [later for later in whole.midnights if later.at > carried.at]
+        closings = [key for trip in rest.trips for key in trip.closings]
+        assert closings == [key for trip in whole.trips for key in trip.closings if key[-1] >= carried.at.date()]
+
+
+def told(pairing: Pairing) -> list[tuple[object, ...]]:
+    names = ("opened_at", "closed_at", "is_long", "quantity", "open_quantity", "opened", "entry_price", "exit_price")
+    more = ("gross", "commission", "net", "commissions_known", "all_paid", "last_closing_at", "ending")
+    return [tuple(getattr(trip, name) for name in (*names, *more)) for trip in pairing.trips]
 
 
 @given(ROWS)

@@ -55,6 +55,19 @@ def test_key_of_another_intent_is_refused_naming_the_difference() -> None:
     assert Order.objects.get().quantity == 10
 
 
+def test_what_belongs_to_an_order_takes_its_position_back_and_no_other() -> None:
+    """It may close what its parent opens: of another instrument it would open a short position."""
+    parent = propose(side=Side.BUY)
+    other = make_instrument("QQQ", 320227571)
+    for wrong in ({"side": Side.BUY}, {"side": Side.SELL, "instrument": other}):
+        with pytest.raises(OrderError, match="same account and instrument, on the other side"):
+            broker.propose_order(terms=terms(**wrong), idempotency_key="child", requested_by="momentum", parent=parent)
+    child = broker.propose_order(
+        terms=terms(side=Side.SELL), idempotency_key="child", requested_by="momentum", parent=parent
+    )
+    assert child.parent == parent and Order.objects.count() == 2
+
+
 def test_terms_that_make_no_order_are_refused_and_leave_nothing() -> None:
     with pytest.raises(OrderError, match="make no order"):
         propose(limit_price=None)

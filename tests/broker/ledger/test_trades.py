@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,13 +11,14 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from apps.broker import selectors as broker
 from apps.broker.choices import HoldingChangeKind, Side
 from apps.broker.gateway.changes import Changes
 from apps.broker.gateway.rows import InstrumentRow, ValueRow
 from apps.broker.gateway.writer import write_changes, write_snapshot
-from apps.broker.models import Account, Closing, Execution, HoldingChange, Trade
+from apps.broker.models import Account, Closing, Execution, HoldingChange, PairingCheckpoint, Trade
 from tests.broker import builders as mirror
 from tests.broker.ledger.builders import (
     ACCOUNT,
@@ -129,6 +131,54 @@ def test_execution_that_arrives_late_changes_the_trades_after_it() -> None:
         ("short", BEGIN),
         ("short", None),
     ]
+
+
+def days(first: int, last: int) -> None:
+    """10 are held throughout; each day one is bought and one is sold, paid an hour later."""
+    for day in range(first, last):
+        for hour, side in ((1, Side.BUY), (2, SELL)):
+            name, second = f"d{day}{hour}.01", day * 86_400 + hour * 3600
+            hear(execution_row(name, side, "1", str(100 + day), second=second, perm_id=1000 + 2 * day + hour))
+            hear(commission_row(name))
+
+
+def rows_read(work: Callable[[], None]) -> int:
+    read = 0
+
+    def count(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        nonlocal read
+        result = execute(sql, params, many, context)
+        read += max(context["cursor"].rowcount, 0) if sql.startswith("SELECT") else 0
+        return result
+
+    with connection.execute_wrapper(count):
+        work()
+    return read
+
+
+def test_a_fill_reads_no_more_where_a_position_is_never_flat_for_a_month() -> None:
+    hear(execution_row("a.01"), commission_row("a.01"))
+    days(1, 3)
+    early = rows_read(lambda: days(3, 4))
+    days(4, 30)
+    assert rows_read(lambda: days(30, 31)) == early
+    trade = Trade.objects.get()
+    assert (trade.open_quantity, trade.quantity, trade.closings.count()) == (10, 11, 30)
+    before = Trade.objects.values().get()
+    call_command("rebuild_trades", stdout=StringIO())
+    assert Trade.objects.values().get() == before
+    assert PairingCheckpoint.objects.count() == 10
+
+
+def test_a_trade_that_goes_on_keeps_the_rate_of_a_closing_long_ago() -> None:
+    pence = instrument_row("VOD", 3, currency="GBP")
+    hear(rate("1.25"))
+    hear(*round_trip(instrument=pence)[:2], execution_row("h.01", instrument=pence, second=30, perm_id=3))
+    for day in (20, 21, 40):
+        hear(execution_row(f"c{day}.01", instrument=pence, second=day * 86_400, perm_id=day))
+    assert Trade.objects.get().net_pnl_base == 125
+    call_command("rebuild_trades", stdout=StringIO())
+    assert Trade.objects.get().net_pnl_base == 125
 
 
 def test_option_and_pence_are_money() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.console import tokens
 from apps.console.choices import Role
 from apps.console.exceptions import ConsoleError
 from apps.console.models import ApiToken
+from apps.console.roles import PROPOSE_ORDER, permissions_of_role
 
 
 class Command(BaseCommand):
@@ -21,6 +23,7 @@ class Command(BaseCommand):
         create = actions.add_parser("create", help="create a token; its text is shown once")
         create.add_argument("name")
         create.add_argument("--role", choices=Role.values, default=Role.VIEWER)
+        create.add_argument("--user", default="", help="whose it is; required for roles that may order")
         create.add_argument("--days", type=int, default=None, help="valid for so many days (default: no end)")
         actions.add_parser("list", help="show all tokens, without their text")
         actions.add_parser("revoke", help="end a token at once").add_argument("name")
@@ -31,10 +34,15 @@ class Command(BaseCommand):
         except ConsoleError as error:
             raise CommandError(str(error)) from None
 
-    def create(self, *, name: str, role: str, days: int | None, **_: Any) -> None:
+    def create(self, *, name: str, role: str, days: int | None, user: str, **_: Any) -> None:
         if days is not None and not 1 <= days <= 3650:
             raise CommandError("--days must be from 1 to 3650.")
-        text = tokens.create_token(name=name, role=role, days=days, actor=getpass.getuser())
+        person = get_user_model().objects.filter(username=user).first() if user else None
+        if user and person is None:
+            raise CommandError(f"There is no user {user}.")
+        if person is None and PROPOSE_ORDER in permissions_of_role(role):
+            raise CommandError(f"A token of the role {role} may order: say whose it is (--user).")
+        text = tokens.create_token(name=name, role=role, days=days, actor=getpass.getuser(), person=person)
         self.stderr.write(f"Token {name!r} with role {role}. Keep it now: it cannot be shown again.")
         self.stdout.write(text)
 

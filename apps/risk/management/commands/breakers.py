@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.risk.breaker_selectors import BreakerView, breaker_views
@@ -21,16 +22,15 @@ class Command(BaseCommand):
         chosen.add_argument("--reset", metavar="NAME", help="close this one")
         chosen.add_argument("--reset-all", action="store_true", help="close all")
         parser.add_argument("--reason", default="", help="why; kept with the breaker's history")
-        parser.add_argument("--user", default="", help="who; the login name of the shell when left out")
+        parser.add_argument("--user", default="", help="who resets: a name of this site with the permission")
         parser.add_argument("--json", action="store_true", help="for machines")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        actor = options["user"] or os.environ.get("USER") or "command"
         try:
             if options["reset"]:
-                breakers.reset_breaker(name=options["reset"], reason=options["reason"], actor=actor)
+                breakers.reset_breaker(name=options["reset"], reason=options["reason"], user=person(options["user"]))
             elif options["reset_all"]:
-                breakers.reset_all(reason=options["reason"], actor=actor)
+                breakers.reset_all(reason=options["reason"], user=person(options["user"]))
         except RiskError as error:
             raise CommandError(str(error)) from error
         views = breaker_views(now=clock.now())
@@ -38,6 +38,13 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([view.as_row() for view in views], indent=2))
         else:
             self.stdout.write("\n".join(line(view) for view in views))
+
+
+def person(name: str) -> User | None:
+    user: User | None = get_user_model().objects.filter(username=name).first() if name else None
+    if name and user is None:
+        raise CommandError(f"There is no user {name}.")
+    return user
 
 
 def line(view: BreakerView) -> str:
