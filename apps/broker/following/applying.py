@@ -18,7 +18,7 @@ from apps.broker.following.rules import FILLED, Filled, Known, Source, Verdict, 
 from apps.broker.gateway.orders.escalation import on_escalation
 from apps.broker.gateway.rows import OrderRow
 from apps.broker.models import BrokerOrder, Order
-from apps.broker.services.second_orders import halt_on_second_order
+from apps.broker.services.second_orders import halt_on_second_order, is_halted_on
 from apps.journal.choices import Level
 from tradeops.lib import clock
 
@@ -223,10 +223,13 @@ def _adopt_changes(order: Order, row: OrderRow) -> None:
 
 
 def _report_second(order: Order, perm_id: int | None) -> None:
-    if perm_id is None or order.events.filter(data__contains={SECOND: perm_id}).exists():
+    if perm_id is None:
         return
     message = f"the broker holds a second order under the same reference: permanent id {perm_id}. Look at it in TWS"
-    on_escalation("second order", message, order=order, data={SECOND: perm_id})
+    if not order.events.filter(data__contains={SECOND: perm_id}).exists():
+        on_escalation("second order", message, order=order, data={SECOND: perm_id})
+    elif is_halted_on(perm_id=perm_id, since=order.created_at):
+        return
     instrument = order.instrument
     halt = partial(
         halt_on_second_order,

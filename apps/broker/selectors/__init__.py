@@ -20,7 +20,7 @@ from apps.broker.selectors.mirror import (
     session,
 )
 from apps.broker.selectors.orders import external_activity, open_ledger_orders, order_with_events
-from apps.broker.selectors.payments import cash_flows
+from apps.broker.selectors.payments import cash_flows, payment_was_removed
 from apps.broker.selectors.story import order_story
 from apps.broker.selectors.trades import (
     OPTION_TYPES,
@@ -56,6 +56,7 @@ __all__ = [
     "open_trades",
     "order_story",
     "order_with_events",
+    "payment_was_removed",
     "planned_restart",
     "positions",
     "realised_today",

@@ -11,7 +11,7 @@ from apps.broker.services.orders import (
     request_cancel,
     request_modification,
 )
-from apps.broker.services.payments import book_cash_flow, check_cash_flow, payment_was_removed, remove_cash_flow
+from apps.broker.services.payments import book_cash_flow, check_cash_flow, remove_cash_flow
 from apps.broker.services.trading_states import release_trading_state, set_trading_state
 from apps.broker.services.unlocks import revoke_live, unlock_live
 
@@ -29,7 +29,6 @@ __all__ = [
     "find_each",
     "find_instrument",
     "find_underlyings",
-    "payment_was_removed",
     "propose_order",
     "release_trading_state",
     "remove_cash_flow",

@@ -9,11 +9,11 @@ from django.db import transaction
 
 from apps.broker.exceptions import CashFlowError
 from apps.broker.models import Account, CashFlow
-from apps.journal import selectors as journal_selectors
+from apps.broker.selectors.payments import REMOVED, STEP
 from apps.journal import services as journal
 from apps.journal.choices import Level
 
-STEP, SCOPE, REMOVED = "Payment", "broker", "removed"
+SCOPE = "broker"
 
 
 @transaction.atomic
@@ -41,11 +41,6 @@ def remove_cash_flow(*, flow: CashFlow, actor: str) -> None:
     data = {"account": flow.account.code}
     journal.record(step=STEP, message=f"{REMOVED}: {flow}", level=Level.WARN, scope=SCOPE, data=data, actor=actor)
     flow.delete()
-
-
-def payment_was_removed(*, account: Account, since: datetime) -> bool:
-    """Was a payment of the account taken out since then?"""
-    return journal_selectors.was_recorded(step=STEP, begin=REMOVED, data={"account": account.code}, since=since)
 
 
 def check_cash_flow(*, account: Account, arrived_at: datetime, amount: Decimal, currency: str, now: datetime) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import transaction
 
 from apps.broker.choices import Scope, StopSource, TradingPermission
 from apps.broker.models import TradingState
 from apps.broker.services.trading_states import set_trading_state
+from apps.journal import selectors
 from apps.journal import services as journal
 from apps.journal.choices import Severity
 
 ACTOR = "gateway"
+
+
+def is_halted_on(*, perm_id: int, since: datetime) -> bool:
+    """Has `halt_on_second_order` been done for it? The gateway may die between its note and the halt."""
+    return selectors.incident_since(key=_key(perm_id), at=since)
 
 
 @transaction.atomic
@@ -31,7 +39,7 @@ def halt_on_second_order(*, con_id: int, symbol: str, perm_id: int, message: str
             actor=ACTOR,
         )
     journal.open_incident(
-        key=f"second-order:{perm_id}",
+        key=_key(perm_id),
         title=f"Two orders of one intent at the broker: entries in {symbol} are halted",
         severity=Severity.CRITICAL,
         detail=f"{message}\nCancel or close what is too much, then resume: `manage.py resume --scope instrument "
@@ -39,3 +47,7 @@ def halt_on_second_order(*, con_id: int, symbol: str, perm_id: int, message: str
         scope="broker",
         actor=ACTOR,
     )
+
+
+def _key(perm_id: int) -> str:
+    return f"second-order:{perm_id}"

@@ -23,12 +23,13 @@ from apps.broker.models import Order
 from apps.console.paging import BoundedPaginator
 from apps.console.roles import APPROVE_ORDER, CANCEL_ORDER, PROPOSE_ORDER
 from apps.console.trading import market, order_view, ticket_view
-from apps.console.trading.people import has, person
+from apps.console.trading.people import has
 from apps.console.trading.ticket import ChangeForm
 from apps.risk import services as risk
 from tradeops.lib import clock
 from tradeops.lib.admin import ReadOnlyAdmin
 from tradeops.lib.errors import TradeOpsError
+from tradeops.lib.people import person
 
 Act = Callable[[Order, User], tuple[str, int]]
 

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 
 def has(request: HttpRequest, permission: str) -> bool:
     return isinstance(request.user, User) and request.user.is_active and request.user.has_perm(permission)
-
-
-def person(request: HttpRequest) -> User:
-    """Raises PermissionDenied for anybody else than a person."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user

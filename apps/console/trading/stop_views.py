@@ -21,7 +21,7 @@ from apps.broker.models import EmergencyRun
 from apps.console.roles import HALT_TRADING, RESUME_TRADING, VIEW_DESK
 from apps.console.selectors.room import count
 from apps.console.trading.driving import drive
-from apps.console.trading.people import has, person
+from apps.console.trading.people import has
 from apps.console.trading.stop_form import ACTIONS, CANCEL_ALL, CLOSE_ALL, KILL, ResumeForm, StopForm
 from apps.risk import emergency_selectors
 from apps.risk.services import emergency
@@ -29,6 +29,7 @@ from apps.risk.services.emergency import Asked
 from apps.risk.services.emergency_resume import resume
 from tradeops.lib import freshness
 from tradeops.lib.errors import TradeOpsError
+from tradeops.lib.people import person
 
 CAME_BY = "page"
 LATEST = 5

@@ -14,7 +14,6 @@ from apps.broker import services as broker
 from apps.broker.models import Instrument, Order, Position
 from apps.broker.services import Terms
 from apps.console.trading import market
-from apps.console.trading.people import person
 from apps.console.trading.terms import terms_of
 from apps.console.trading.ticket import TicketForm, fresh_ticket
 from apps.risk import services as risk
@@ -25,6 +24,7 @@ from tradeops.lib import clock
 from tradeops.lib.admin import ModelAdmin
 from tradeops.lib.errors import TradeOpsError
 from tradeops.lib.known import Known, Unknown
+from tradeops.lib.people import person
 
 SEARCH, TICKET, REVIEW = (f"console/orders/{name}.html" for name in ("search", "ticket", "review"))
 

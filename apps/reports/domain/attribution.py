@@ -60,16 +60,14 @@ def contributions(start: Mapping[int, Held], end: Mapping[int, Held], moves: Ite
     ]
 
 
-def _spent(move: Moved) -> Decimal | None:
-    return None if move.price is None else move.quantity * move.price + (move.commission or NOTHING)
-
-
 def _contribution(instrument: int, start: Held, end: Held, moves: list[Moved]) -> Contribution:
     came = sum((move.quantity for move in moves), NOTHING)
-    spent = [
-        None if move.price is None else move.quantity * move.price + (move.commission or NOTHING) for move in moves
-    ]
+    spent = [_spent(move) for move in moves]
     if start.quantity + came != end.quantity or None in spent:
         return Contribution(instrument, end.quantity, None)
     cost = sum((amount for amount in spent if amount is not None), NOTHING)
     return Contribution(instrument, end.quantity, end.value - start.value - cost)
+
+
+def _spent(move: Moved) -> Decimal | None:
+    return None if move.price is None else move.quantity * move.price + (move.commission or NOTHING)

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -20,6 +19,7 @@ from apps.risk.services import breakers
 from apps.risk.services.breakers import RESET
 from tradeops.lib import clock, freshness
 from tradeops.lib.admin import ReadOnlyAdmin, ReadOnlyInline
+from tradeops.lib.people import person
 
 ALL = ""
 
@@ -96,7 +96,7 @@ class BreakerAdmin(ReadOnlyAdmin):
         )
 
     def _reset(self, request: HttpRequest, data: dict[str, str]) -> bool:
-        user = User.objects.get(username=request.user.get_username())
+        user = person(request)
         try:
             if data["breaker"] == ALL:
                 breakers.reset_all(reason=data["reason"], user=user)

@@ -22,6 +22,7 @@ from apps.risk.services import restrictions
 from apps.risk.services.limits import APPROVE, CHANGE, would_loosen
 from tradeops.lib import freshness
 from tradeops.lib.admin import ModelAdmin
+from tradeops.lib.people import person
 
 
 class ByService(ModelAdmin):
@@ -166,13 +167,6 @@ class RestrictionAdmin(ByService):
             "lifted",
         )
         return None
-
-
-def person(request: HttpRequest) -> User:
-    """The admin site lets nobody else in."""
-    if not isinstance(request.user, User):
-        raise TypeError("the admin was reached without a user")
-    return request.user
 
 
 def line(limit: EffectiveLimit, narrower: int, pending: LimitRevision | None) -> dict[str, Any]:

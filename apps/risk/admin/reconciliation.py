@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -20,6 +19,7 @@ from apps.risk.services import breaks
 from apps.risk.services.reconciliation import reconcile
 from tradeops.lib import freshness
 from tradeops.lib.admin import ReadOnlyAdmin
+from tradeops.lib.people import person
 
 RUN = "risk.run_reconciliation"
 
@@ -107,7 +107,7 @@ class BreakAdmin(ReadOnlyAdmin):
         )
 
     def _book(self, request: HttpRequest, row: Break, reason: str) -> None:
-        user = User.objects.get(username=request.user.get_username())
+        user = person(request)
         try:
             breaks.book_correction(break_id=row.pk, reason=reason, user=user)
         except RiskError as error:

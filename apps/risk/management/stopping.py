@@ -10,7 +10,6 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
@@ -22,6 +21,7 @@ from apps.risk.exceptions import EmergencyError
 from apps.risk.services.emergency import Asked
 from apps.risk.services.emergency_view import document
 from tradeops.lib.errors import TradeOpsError
+from tradeops.lib.people import find_person
 
 REFUSED, ESCALATED = 1, 2
 CAME_BY = "command"
@@ -52,12 +52,9 @@ class StoppingCommand(BaseCommand):
         if not name:
             return None
         try:
-            user: User | None = get_user_model().objects.filter(username=name).first()
+            return find_person(name, returncode=REFUSED)
         except DatabaseError:
             return None
-        if user is None:
-            raise CommandError(f"There is no user {name}.", returncode=REFUSED)
-        return user
 
     def confirm(self, question: str, options: dict[str, Any]) -> None:
         """A terminal is asked; a script means what it says."""

@@ -159,7 +159,7 @@ def _peaks_without_later_bookings(account: Account, now: datetime) -> dict[int, 
 
 def _owes_it_to_a_payment(row: LimitBreach, without: Iterable[Reading]) -> bool:
     """Whoever books payments would else lift a stop by himself, that takes two to resume."""
-    if broker.payment_was_removed(account=row.account, since=row.opened_at):
+    if broker_state.payment_was_removed(account=row.account, since=row.opened_at):
         return True
     return any(reading.is_breached for reading in without if reading.key == _key(row))
 

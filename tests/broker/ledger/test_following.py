@@ -202,6 +202,19 @@ def test_second_order_under_one_reference_is_adopted_and_halts_its_instrument(
     assert incident.severity == "critical" and "--source broker" in incident.detail
 
 
+def test_halt_on_a_second_order_that_was_lost_with_the_gateway_is_made_up_for(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    order = sent()
+    hear(of(order))
+    look(of(order), order_row(8, order_ref=str(order.pk)))
+    assert order.events.filter(message__contains="second order").exists() and not TradingState.objects.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        look(of(order), order_row(8, order_ref=str(order.pk)))
+    assert not gate.look(con_id=order.instrument.con_id).admits(OrderPurpose.ENTRY)
+    assert order.events.filter(message__contains="second order").count() == 1
+
+
 def test_order_that_is_gone_is_ended_by_a_cancel_once_two_looks_agree() -> None:
     """Good till cancelled: its day is never over, and the lists name only what ended today."""
     order = sent(time_in_force=TimeInForce.GOOD_TILL_CANCELLED)

@@ -3,11 +3,11 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.broker import services
 from tradeops.lib.errors import TradeOpsError
+from tradeops.lib.people import find_person
 
 
 class Command(BaseCommand):
@@ -22,9 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--revoke", action="store_true", help="lock live trading again")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = get_user_model().objects.filter(username=options["user"]).first()
-        if user is None:
-            raise CommandError(f"There is no user {options['user']}: `manage.py createsuperuser` makes one.")
+        user = find_person(options["user"])
         try:
             if options["revoke"]:
                 services.revoke_live(user=user, reason=options["reason"])

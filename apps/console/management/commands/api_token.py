@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.console import tokens
@@ -13,6 +12,7 @@ from apps.console.choices import Role
 from apps.console.exceptions import ConsoleError
 from apps.console.models import ApiToken
 from apps.console.roles import PROPOSE_ORDER, permissions_of_role
+from tradeops.lib.people import find_person
 
 
 class Command(BaseCommand):
@@ -37,9 +37,7 @@ class Command(BaseCommand):
     def create(self, *, name: str, role: str, days: int | None, user: str, **_: Any) -> None:
         if days is not None and not 1 <= days <= 3650:
             raise CommandError("--days must be from 1 to 3650.")
-        person = get_user_model().objects.filter(username=user).first() if user else None
-        if user and person is None:
-            raise CommandError(f"There is no user {user}.")
+        person = find_person(user) if user else None
         if person is None and PROPOSE_ORDER in permissions_of_role(role):
             raise CommandError(f"A token of the role {role} may order: say whose it is (--user).")
         text = tokens.create_token(name=name, role=role, days=days, actor=getpass.getuser(), person=person)

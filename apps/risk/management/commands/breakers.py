@@ -4,14 +4,13 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.risk.breaker_selectors import BreakerView, breaker_views
 from apps.risk.exceptions import RiskError
 from apps.risk.services import breakers
 from tradeops.lib import clock
+from tradeops.lib.people import find_person
 
 
 class Command(BaseCommand):
@@ -26,11 +25,12 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="for machines")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        person = find_person(options["user"]) if options["user"] else None
         try:
             if options["reset"]:
-                breakers.reset_breaker(name=options["reset"], reason=options["reason"], user=person(options["user"]))
+                breakers.reset_breaker(name=options["reset"], reason=options["reason"], user=person)
             elif options["reset_all"]:
-                breakers.reset_all(reason=options["reason"], user=person(options["user"]))
+                breakers.reset_all(reason=options["reason"], user=person)
         except RiskError as error:
             raise CommandError(str(error)) from error
         views = breaker_views(now=clock.now())
@@ -38,13 +38,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([view.as_row() for view in views], indent=2))
         else:
             self.stdout.write("\n".join(line(view) for view in views))
-
-
-def person(name: str) -> User | None:
-    user: User | None = get_user_model().objects.filter(username=name).first() if name else None
-    if name and user is None:
-        raise CommandError(f"There is no user {name}.")
-    return user
 
 
 def line(view: BreakerView) -> str:

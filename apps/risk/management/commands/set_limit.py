@@ -5,7 +5,6 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.broker.choices import Scope
@@ -13,6 +12,7 @@ from apps.risk import services
 from apps.risk.choices import LimitName, RevisionState
 from tradeops.lib import clock
 from tradeops.lib.errors import TradeOpsError
+from tradeops.lib.people import find_person
 
 
 class Command(BaseCommand):
@@ -32,9 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--approve", type=int, metavar="ID", help="approve a loosening that somebody else proposed")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = get_user_model().objects.filter(username=options["user"]).first()
-        if user is None:
-            raise CommandError(f"There is no user {options['user']}: `manage.py createsuperuser` makes one.")
+        user = find_person(options["user"])
         try:
             if options["approve"] is not None:
                 revision = services.approve_limit(revision_id=options["approve"], user=user)
