@@ -36,7 +36,8 @@ types: .venv/test.stamp
 	@$(BIN)/mypy manage.py tradeops apps
 
 unit: .venv/test.stamp
-	@$(BIN)/python -m pytest -m "not browser" -n 3 --dist loadfile --no-loadscope-reorder -q $(ARGS)
+	@$(BIN)/python -m pytest -m "not browser and not alone" -n 3 --dist loadfile --no-loadscope-reorder -q $(ARGS)
+	@$(BIN)/python -m pytest -m alone -n 0 -q $(ARGS)
 
 browser: .venv/test.stamp
 	@CHROMIUM="$$(./tests/find_chromium.sh)" $(BIN)/python -m pytest -m browser -q $(ARGS)

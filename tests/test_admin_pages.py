@@ -9,6 +9,7 @@ from django.test import Client
 
 pytestmark = pytest.mark.django_db
 
+admin.autodiscover()
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 

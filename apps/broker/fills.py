@@ -24,11 +24,15 @@ COLUMNS = (
 
 
 def read_fills(account: Account, instrument: Instrument, since: datetime | None = None) -> list[Fill]:
-    """Corrected executions as corrected, but at the place of the first report; `since` leaves out what was before."""
+    """Corrected executions as corrected, but at the place of the first report; `since` leaves out what was before.
+
+    The broker tells times to the second. Within one its own numbering decides: after a lost link executions are heard
+    in any order.
+    """
     rows = Execution.objects.filter(account=account, instrument=instrument)
     rows = rows.filter(executed_at__gte=since) if since else rows
     groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows.order_by("executed_at", "id").values(*COLUMNS):
+    for row in rows.order_by("executed_at", "exec_key", "revision").values(*COLUMNS):
         groups.setdefault(row["exec_key"], []).append(row)
     for key in _begun_before(groups, since):
         del groups[key]

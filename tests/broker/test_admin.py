@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.admin import site
+from django.contrib.admin import autodiscover, site
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
@@ -18,6 +18,7 @@ from tests.broker.ledger.builders import make_order
 
 pytestmark = pytest.mark.django_db
 
+autodiscover()
 # People give orders on the page of orders, and book payments.
 MODELS = sorted(
     (model for model in site._registry if model._meta.app_label == "broker" and model not in (Order, CashFlow)),

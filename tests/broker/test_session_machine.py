@@ -89,7 +89,10 @@ def test_broker_back_needs_a_new_picture(code: int) -> None:
 
 def test_entries_leave_only_while_all_is_well() -> None:
     assert {state for state in SessionState if OrderPurpose.ENTRY in sendable(state)} == {SessionState.READY}
-    assert {state for state in SessionState if sendable(state)} == {SessionState.READY, SessionState.DATA_DEGRADED}
+    protected = {SessionState.DATA_DEGRADED, SessionState.COMPETING_SESSION}
+    assert {state for state in SessionState if sendable(state)} == protected | {SessionState.READY}
+    for state in protected:
+        assert sendable(state) == {OrderPurpose.PROTECTIVE, OrderPurpose.FLATTEN}
 
 
 @pytest.mark.parametrize(("broken", "mended"), [(2103, 2104), (2105, 2106), (2157, 2158)])

@@ -224,6 +224,7 @@ def as_role(role: str, make_user: Callable[..., User]) -> Any:
 
 def test_every_action_and_editable_table_of_the_admin_is_in_the_table(make_user: Callable[..., User]) -> None:
     """By the least role that is offered it; nobody is offered what stands in no table."""
+    admin.autodiscover()
     requests = {role: as_role(role, make_user) for role in ("", *ROLES)}
     actions: dict[str, str] = {}
     editable: dict[str, str] = {}

@@ -151,6 +151,7 @@ def test_any_killed_queue_process_is_survived(workers: Workers, name: str) -> No
     wait_for_state(ask_for("quick"), RunState.SUCCEEDED, seconds=45)
 
 
+@pytest.mark.alone
 def test_stop_ends_within_eight_seconds_and_gives_running_work_back(workers: Workers) -> None:
     worker = workers.start()
     run = ask_for("sample_slow")

@@ -213,6 +213,7 @@ def test_dead_database_is_told_of_directly_once_and_written_down_afterwards(watc
     assert watched.webhook.subjects == ["Critical: database unavailable", "Resolved: database unavailable"]
 
 
+@pytest.mark.alone
 def test_hanging_database_is_told_of_and_does_not_keep_the_sentinel_from_stopping(watched: Watched) -> None:
     sentinel = watched.start_sentinel()
     watched.freeze_database(signal.SIGSTOP)

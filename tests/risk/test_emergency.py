@@ -70,6 +70,7 @@ def ended(asked: emergency.Asked) -> EmergencyRun:
     return EmergencyRun.objects.get(pk=asked.run_id)
 
 
+@pytest.mark.alone
 @committed
 @pytest.mark.mission(181)
 def test_fifty_working_orders_are_cancelled_within_two_seconds_and_protection_stays(

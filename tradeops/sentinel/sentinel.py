@@ -27,7 +27,7 @@ LOOK_SECONDS = 0.5
 # A restart of PostgreSQL takes about a second; connecting gives up after three.
 DATABASE_PATIENCE_SECONDS = 8.0
 QUIET_SECONDS = 20.0
-STOP_SECONDS = 3.0
+STOP_SECONDS = 2.0
 # Each on a thread of its own: a broker that does not answer keeps only its own asker waiting.
 RISK = {
     "alerts": guarding.tell_alerts,
@@ -50,7 +50,7 @@ class Sentinel:
         self._outage: Outage | None = None
 
     def run(self) -> None:
-        """Watch until SIGTERM or SIGINT, then stop within 4 s. Raises SentinelError when its own watcher died."""
+        """Watch until SIGTERM or SIGINT, then stop within 3 s. Raises SentinelError when its own watcher died."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
         watcher = self._start("watcher", lambda: self._watcher.run(self._stopping))

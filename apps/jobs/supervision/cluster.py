@@ -15,7 +15,8 @@ from django.conf import settings
 from apps.jobs.queue import WORKER_VARIABLE
 from apps.jobs.supervision.orphans import COMMAND
 
-DRAIN_SECONDS = 5.0
+# `up` waits 5 s for its programs: until then what still runs must have been given back.
+DRAIN_SECONDS = 3.0
 KILL_SECONDS = 2.0
 
 

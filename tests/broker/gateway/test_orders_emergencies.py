@@ -26,7 +26,7 @@ from apps.broker.choices import (
     TradingPermission,
 )
 from apps.broker.domain.orders import AT_RISK
-from apps.broker.gateway.orders import killing
+from apps.broker.gateway.orders import killing, submitter
 from apps.broker.models import BrokerOrder, EmergencyRun, Order, TradingState
 from apps.broker.models.stops import ENDED
 from apps.broker.simulator.testing import SimulatorProcess
@@ -265,13 +265,16 @@ def test_cancel_all_is_not_over_while_the_fate_of_an_order_is_unknown(
     simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(killing, "ESCALATE_SECONDS", 2.0)
+    # Until it is seen that the action waits, nobody finds out what became of the order.
+    monkeypatch.setattr(submitter, "ANSWER_SECONDS", 600.0)
     with running(simulator):
         simulator.control("lose-order 1")
         lost = give(simulator)
-        wait_for(lambda: Order.objects.filter(pk=lost.pk, state__in=[OrderState.SUBMITTING, OrderState.UNRESOLVED]))
+        wait_for(lambda: Order.objects.filter(pk=lost.pk, state=OrderState.SUBMITTING))
         action = run(EmergencyKind.CANCEL_ALL)
         unverified = ended(action, seconds=30)
         assert unverified.state == EmergencyState.ESCALATED and "lists it nowhere" in unverified.problem
+        monkeypatch.setattr(submitter, "ANSWER_SECONDS", 5.0)
         wait_state(lost, OrderState.CANCELLED, seconds=60)
         wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=30)
     (result,) = EmergencyRun.objects.get().results

@@ -103,6 +103,14 @@ def test_correction_counts_as_corrected_at_the_place_of_the_first_report() -> No
     assert (trade.opened_at, trade.entry_price, trade.gross_pnl) == (BEGIN, 90, 200)
 
 
+def test_within_one_second_the_brokers_numbering_decides_not_what_was_heard_first() -> None:
+    """The purchase was lost with the link and is told after the sale that closed it."""
+    hear(execution_row("00e1.5f02.01.01", SELL, "10", "110", perm_id=2))
+    hear(execution_row("00e1.5f01.01.01", price="100", perm_id=1))
+    trade = Trade.objects.get()
+    assert (trade.direction, trade.open_quantity, trade.gross_pnl) == ("long", 0, 100)
+
+
 def test_same_rows_again_change_nothing_and_are_not_derived_again() -> None:
     hear(*round_trip())
     before = Trade.objects.values().get()
