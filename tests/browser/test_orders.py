@@ -142,7 +142,7 @@ def test_order_goes_from_the_ticket_to_its_fill(platform: Platform, page: Page) 
 
 
 def test_working_order_is_changed_and_cancelled_on_its_page(platform: Platform, page: Page) -> None:
-    ask = find_instrument(page, "KO")
+    ask = find_instrument(page, "SPY")
     fill_ticket(page, quantity="5", limit=ask * 0.98, reason="a test of changes")
     submit_button(page).click()
     page.get_by_role("button", name="Approve").click(timeout=SLOW)
