@@ -270,7 +270,7 @@ def test_cancel_all_is_not_over_while_the_fate_of_an_order_is_unknown(
     with running(simulator):
         simulator.control("lose-order 1")
         lost = give(simulator)
-        wait_for(lambda: Order.objects.filter(pk=lost.pk, state=OrderState.SUBMITTING))
+        wait_for(lambda: received(simulator, "placeOrder"))
         action = run(EmergencyKind.CANCEL_ALL)
         unverified = ended(action, seconds=30)
         assert unverified.state == EmergencyState.ESCALATED and "lists it nowhere" in unverified.problem
@@ -293,17 +293,17 @@ def test_escalated_cancel_all_pursues_what_it_named_and_leaves_new_orders_alone(
         action = run(EmergencyKind.CANCEL_ALL)
         assert ended(action, seconds=30).state == EmergencyState.ESCALATED
         later = working(simulator, strategy="later")
-        sent = len(global_cancels(simulator))
+        sent = len(received(simulator, "reqGlobalCancel"))
         simulator.control("mute reqGlobalCancel 0")
         simulator.control("mute cancelOrder 0")
         wait_for(lambda: EmergencyRun.objects.filter(pk=action.pk, state=EmergencyState.DONE).exists(), seconds=30)
         wait_state(entry, OrderState.CANCELLED, seconds=30)
-        assert statuses(simulator, later) == ["Submitted"] and len(global_cancels(simulator)) == sent
+        assert statuses(simulator, later) == ["Submitted"] and len(received(simulator, "reqGlobalCancel")) == sent
     assert [row["order"] for row in EmergencyRun.objects.get().results] == [str(entry.pk)]
 
 
-def global_cancels(simulator: SimulatorProcess) -> list[dict[str, Any]]:
-    return [row for row in simulator.control("log 2000 1")["messages"] if row["type"] == "reqGlobalCancel"]
+def received(simulator: SimulatorProcess, message: str) -> list[dict[str, Any]]:
+    return [row for row in simulator.control("log 2000 1")["messages"] if row["type"] == message]
 
 
 def test_halt_in_the_middle_of_a_burst_leaves_nothing_behind(simulator: SimulatorProcess) -> None:
