@@ -22,9 +22,10 @@ APPROVE_ORDER = "broker.approve_order"
 CANCEL_ORDER = "broker.cancel_order"
 HALT_TRADING = "broker.halt_trading"
 RESUME_TRADING = "broker.resume_trading"
+APPROVE_LIMITS = "risk.approve_limits"
 TRADERS_MAY = (PROPOSE_ORDER, CANCEL_ORDER)
 RISK_MAY = (
-    *(APPROVE_ORDER, HALT_TRADING, RESUME_TRADING, "risk.change_limits", "risk.approve_limits"),
+    *(APPROVE_ORDER, HALT_TRADING, RESUME_TRADING, "risk.change_limits", APPROVE_LIMITS),
     *("risk.reset_breaker", "risk.run_reconciliation", "risk.book_correction"),
     *("broker.add_cashflow", "broker.delete_cashflow"),
 )

@@ -47,6 +47,7 @@ class DenialCode(models.TextChoices):
     INSTRUMENT_RESTRICTED = "INSTRUMENT_RESTRICTED", "The instrument may not be traded"
     INSTRUMENT_LOCKED = "INSTRUMENT_LOCKED", "The instrument is locked by a break"
     MARKET_CLOSED = "MARKET_CLOSED", "The market is closed"
+    EXCHANGE_HALTED = "EXCHANGE_HALTED", "The exchange has halted the instrument"
     DATA_UNKNOWN = "DATA_UNKNOWN", "Something that must be known is not"
     QUOTE_STALE = "QUOTE_STALE", "The quote is too old"
     QUOTE_NOT_LIVE = "QUOTE_NOT_LIVE", "The quote is not live"

@@ -24,16 +24,11 @@ SPARED = timedelta(days=3)
 Number = Known[Decimal] | Unknown
 
 
-def day_of(now: datetime) -> datetime:
-    """Midnight in New York, at which the trading day began."""
-    return datetime.combine(now.astimezone(broker.EXCHANGE_ZONE).date(), time(), broker.EXCHANGE_ZONE)
-
-
 def read_day(account: Account, equity: Number, now: datetime) -> Day | Unknown:
     """How the day stands. Unknown without the equity, or before the day's start was taken."""
     if isinstance(equity, Unknown):
         return equity
-    row = DayBaseline.objects.filter(account=account, date=day_of(now).date()).first()
+    row = DayBaseline.objects.filter(account=account, date=broker.trading_day_start(now).date()).first()
     if row is None:
         return Unknown("the day's start is not known")
     payments = payments_after(account, row.taken_at, now)
@@ -89,7 +84,7 @@ def implied_start(watch: EquityWatch | None, now: datetime) -> ImpliedStart | No
     """None before the broker's profit and loss was seen on this day."""
     if watch is None or watch.implied_start is None or watch.implied_at is None or watch.pnl_seen is None:
         return None
-    if watch.implied_at < day_of(now):
+    if watch.implied_at < broker.trading_day_start(now):
         return None
     return ImpliedStart(watch.implied_at, watch.implied_start, watch.pnl_seen)
 

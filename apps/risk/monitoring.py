@@ -16,7 +16,6 @@ from apps.risk.choices import LimitName, MonitorRule
 from apps.risk.domain.limits import Limits
 from apps.risk.gathering.answers import EQUITY, ask_figures
 from apps.risk.gathering.book import Book
-from apps.risk.gathering.facts import trading_day_start
 from apps.risk.models import LimitBreach
 from tradeops.lib.known import Known, Unknown
 
@@ -74,13 +73,6 @@ def read_reject_streaks(account: Account) -> dict[str, int]:
     rows = rows.filter(state__in=[*PLACED, OrderState.REJECTED]).order_by("-submitted_at", "-pk")
     found = rows.values_list("strategy", "state")[:LOOKED_AT]
     return _streaks((strategy, state == OrderState.REJECTED) for strategy, state in found)
-
-
-def read_orders_today(account: Account, now: datetime) -> tuple[int, int]:
-    """Own orders given since midnight in New York, and how many of them traded."""
-    rows = Order.objects.filter(account=account, is_external=False, created_at__gte=trading_day_start(now))
-    rows = rows.exclude(state=OrderState.DENIED)
-    return rows.count(), rows.filter(filled_quantity__gt=0).count()
 
 
 def read_round_trips(account: Account, now: datetime) -> dict[str, int]:

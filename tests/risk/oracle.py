@@ -145,6 +145,8 @@ def entering(order: Intent, seen: Facts, limits: Limits) -> set[str]:
         found.add("DATA_UNKNOWN")
     elif seen.market_is_open.value is False and not order.outside_regular_hours:
         found.add("MARKET_CLOSED")
+    if not isinstance(seen.quote, Unknown) and seen.quote.value.is_halted:
+        found.add("EXCHANGE_HALTED")
     working = [other for other in seen.open_orders if not other.is_settling]
     if len(working) >= limits["MAX_OPEN_ORDERS"]:
         found.add("OPEN_ORDERS")

@@ -11,10 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from apps.broker import services as broker
 from apps.broker.choices import Scope, SessionState, StopSource, TradingPermission
 from apps.broker.models import Account, Trade
+from apps.broker.selectors import trading_day_start
 from apps.console.health.rules import judge
 from apps.console.performance_alert import has_been_low
 from apps.console.selectors.metrics import read_metrics
-from apps.risk.day import day_of
 from apps.risk.models import DayBaseline, EquityWatch
 from apps.risk.services import breakers
 from tests.broker import builders
@@ -32,7 +32,9 @@ def account(db: None) -> Account:
     builders.session(trading_link_up=True, synchronised_at=now)
     row = builders.account()
     row.values.create(tag="NetLiquidation", currency="USD", value="98000", as_of=now)
-    DayBaseline.objects.create(account=row, date=day_of(now).date(), equity=100_000, currency="USD", source="test")
+    DayBaseline.objects.create(
+        account=row, date=trading_day_start(now).date(), equity=100_000, currency="USD", source="test"
+    )
     EquityWatch.objects.create(account=row, peak=112_000, peak_at=now, equity=98_000, known_at=now)
     builders.position()
     for number, net in enumerate([5, -1, 3, 0], start=1):

@@ -344,7 +344,7 @@ def test_many_orders_of_which_few_trade_are_told_before_they_are_denied(watch: W
     watch(100_000, after(minutes=1))
     incident = Incident.objects.get()
     assert (incident.severity, incident.key) == ("warning", "order-to-trade:DU1")
-    assert "11 orders were given today, 0 traded" in incident.detail
+    assert "11 orders and changes were given today, 0 traded" in incident.detail
     Order.objects.filter(pk=order.pk).update(filled_quantity=1)
     Order.objects.filter(pk=Order.objects.exclude(pk=order.pk).first().pk).update(filled_quantity=1)  # type: ignore[union-attr]
     watch(100_000, after(minutes=2))

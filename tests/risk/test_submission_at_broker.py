@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from apps.broker.choices import OrderPurpose, OrderState, OrderType, Side
-from apps.broker.models import Account, Order
+from apps.broker import services as broker
+from apps.broker.choices import OrderPurpose, OrderState, OrderType, RequestKind, Side
+from apps.broker.models import Account, Order, Position
 from apps.broker.services import Terms
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.risk import services as risk
@@ -19,6 +22,7 @@ from tests.broker.gateway.ordering import at_broker, instrument, wait_state
 from tests.broker.gateway.running import ACCOUNT, running
 from tests.risk.world import calm
 from tests.waiting import wait_for
+from tradeops.lib import clock
 from tradeops.lib.known import Known
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,3 +89,46 @@ def test_preview_states_verdict_and_margin(trading: SimulatorProcess) -> None:
     assert isinstance(found.margin, Known), found.margin
     assert found.margin.value.initial_change and found.margin.value.is_covered
     assert not Order.objects.filter(is_external=False).exists()
+
+
+def test_market_order_is_sent_with_the_collar_as_its_limit(trading: SimulatorProcess) -> None:
+    key = uuid.uuid4().hex
+    wanted = terms(trading)
+    order = risk.submit_order(terms=wanted, idempotency_key=key, requested_by="momentum")
+    quoted = order.reference_price
+    assert quoted is not None and order.limit_price is not None and order.is_collared
+    assert quoted < order.limit_price <= quoted * Decimal("1.03")
+    wait_state(order, OrderState.FILLED)
+    assert {row["order_type"] for row in at_broker(trading, order)} == {"LMT"}
+    trading.control("tick 20")
+    again = risk.submit_order(terms=wanted, idempotency_key=key, requested_by="momentum")
+    assert again.pk == order.pk, "the quote has moved meanwhile, the intent has not"
+    shown = risk.preview_order(terms=wanted).terms
+    assert (shown.order_type, shown.is_collared) == (OrderType.LIMIT, True)
+
+
+def test_halted_instrument_is_not_entered(trading: SimulatorProcess) -> None:
+    trading.control("halt SPY on")
+    try:
+        order = submit(terms(trading))
+        assert order.state == OrderState.DENIED and "The exchange has halted trading in SPY." in order.state_reason
+    finally:
+        trading.control("halt SPY off")
+    assert submit(terms(trading, quantity=Decimal(3))).state == OrderState.APPROVED
+
+
+def test_quiet_market_keeps_nobody_from_trading(trading: SimulatorProcess) -> None:
+    """Nothing ticks for longer than a quote may be old; its line stays open, for the instrument is held."""
+    held = Position.objects.filter(instrument__sec_type="STK", instrument__currency="USD").exclude(quantity=0)
+    wait_for(lambda: held.filter(price_source="market").exists())
+    row = held.select_related("instrument").earliest("pk")
+    wait_for(lambda: Position.objects.get(pk=row.pk).price_source == "market")
+    time.sleep(6)
+    asked = broker.ask(RequestKind.QUOTES, {"con_ids": [row.instrument.con_id]})
+    assert isinstance(asked, Known)
+    assert clock.now() - datetime.fromisoformat(asked.value[0]["at"]) > timedelta(seconds=5), "a line that is kept"
+    order = submit(terms(trading, instrument=row.instrument, quantity=Decimal(1)))
+    assert order.state == OrderState.APPROVED, order.state_reason
+    wait_state(order, OrderState.FILLED)
+    moved = Position.objects.get(pk=row.pk)
+    wait_for(lambda: Position.objects.get(pk=row.pk).price_source == "market", what=f"{moved} has its line again")

@@ -53,6 +53,7 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     (Code.INSTRUMENT_RESTRICTED, {}, {"restriction": "earnings"}, {}),
     (Code.INSTRUMENT_LOCKED, {}, {"break_problem": "ledger 10, broker 12"}, {}),
     (Code.MARKET_CLOSED, {}, {"market_is_open": Known(False, NOW)}, {}),
+    (Code.EXCHANGE_HALTED, {}, {"quote": quote(is_halted=True)}, {}),
     (Code.DATA_UNKNOWN, {}, {"equity": LOST}, {}),
     (Code.QUOTE_STALE, {}, {"quote": quote(age=5.1)}, {}),
     (Code.QUOTE_STALE, {}, {"quote": quote(age=-2.1)}, {}),
@@ -360,7 +361,8 @@ def test_reason_names_the_limit_that_a_person_would_change() -> None:
     without = {code for code, found in named.items() if found == {None}}
     assert without == {
         *(Code.TRADING_STOPPED, Code.SESSION_NOT_READY, Code.CLOCK_SKEW, Code.RESTART_WINDOW, Code.MODE_MISMATCH),
-        *(Code.INSTRUMENT_RESTRICTED, Code.INSTRUMENT_LOCKED, Code.MARKET_CLOSED, Code.DATA_UNKNOWN),
+        *(Code.INSTRUMENT_RESTRICTED, Code.INSTRUMENT_LOCKED, Code.MARKET_CLOSED, Code.EXCHANGE_HALTED),
+        Code.DATA_UNKNOWN,
         *(Code.EQUITY_NOT_POSITIVE, Code.PRICE_TICK, Code.SELF_CROSS, Code.REDUCE_ONLY),
     }
 
@@ -384,3 +386,33 @@ def test_catalogue_states_every_limit_with_a_source() -> None:
     for kind in CATALOGUE.values():
         assert kind.origin and (kind.default is None or kind.default >= kind.lowest)
         assert kind.highest is None or kind.default is None or kind.default <= kind.highest
+
+
+@pytest.mark.parametrize(
+    ("side", "bid", "ask", "tick", "expected"),
+    [
+        (Side.BUY, "499.98", "500.02", None, "515"),
+        (Side.BUY, "499.98", "500.02", "0.01", "515"),
+        (Side.SELL, "499.98", "500.02", "0.01", "485"),
+        (Side.SELL, "503.98", "504.02", "0.01", "490"),
+        (Side.BUY, "3.15", "3.25", "0.01", "3.25"),
+        (Side.SELL, "3.15", "3.25", "0.01", "3.15"),
+        (Side.BUY, "3.19", "3.29", "0.01", "3.30"),
+        (Side.BUY, "0.90", "0.91", "0.01", "0.93"),
+        (Side.BUY, "10", "10.25", "0.25", "10.25"),
+        (Side.BUY, "99", "110", "0.01", None),
+        (Side.SELL, "0.01", "0.05", "0.01", None),
+    ],
+)
+def test_market_order_becomes_a_limit_at_the_collar(
+    side: Side, bid: str, ask: str, tick: str | None, expected: str | None
+) -> None:
+    """Never beyond it, and only where the order can trade at once."""
+    found = quote(str((D(bid) + D(ask)) / 2), bid=D(bid), ask=D(ask)).value
+    limit = prices.collared_limit(intent(side=side, min_tick=D(tick) if tick else None), found, defaults())
+    assert limit == (None if expected is None else D(expected))
+
+
+def test_market_order_stays_one_where_there_is_no_collar() -> None:
+    unlimited = {**defaults(), L.PRICE_COLLAR: None}
+    assert prices.collared_limit(intent(), quote().value, unlimited) is None

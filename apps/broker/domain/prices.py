@@ -25,7 +25,10 @@ class Greeks:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One contract's ticks. `market_data_type` as IB counts: 1 live, 2 frozen, 3 delayed, 4 delayed and frozen."""
+    """One contract's ticks. `market_data_type` as IB counts: 1 live, 2 frozen, 3 delayed, 4 delayed and frozen.
+
+    `is_halted`: the exchange has stopped trading in it, for news or for its volatility.
+    """
 
     market_data_type: int
     bid: Decimal | None = None
@@ -33,6 +36,7 @@ class Quote:
     last: Decimal | None = None
     close: Decimal | None = None
     at: datetime | None = None
+    is_halted: bool = False
     greeks: Greeks | None = None
 
     @property

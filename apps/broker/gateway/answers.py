@@ -66,7 +66,8 @@ class Answers:
         try:
             match request.kind:
                 case RequestKind.QUOTES:
-                    return await self._quotes.answer([int(con_id) for con_id in payload["con_ids"]])
+                    con_ids = [int(con_id) for con_id in payload["con_ids"]]
+                    return await self._quotes.answer(con_ids, fresh=payload.get("fresh") is True)
                 case RequestKind.HISTORY:
                     seconds = (request.deadline - clock.now()).total_seconds()
                     return await self._history.answer(payload, priority, seconds)

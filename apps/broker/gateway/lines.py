@@ -25,6 +25,8 @@ DATA_LOST, DATA_KEPT, TOO_FAST = 1101, 1102, 100
 SUSPECT_SECONDS = 2.0
 # The broker says that it kept the subscriptions; one that is silent for so long is asked for anew.
 SILENT_SECONDS = 20.0
+# A kept line that was silent for longer says nothing about now: who must know asks anew.
+QUIET_SECONDS = 2.0
 # Requests come in bursts: so long after one took a kept line, no other line is kept.
 BURST_SECONDS = 2.0
 
@@ -89,8 +91,14 @@ class Lines:
         return self.budget // 2
 
     @asynccontextmanager
-    async def line(self, contract: Contract, data_type: int) -> AsyncIterator[Line]:
-        """A subscription of this contract; waits for a free line. Raises NotConnectedError."""
+    async def line(self, contract: Contract, data_type: int, *, fresh: bool = False) -> AsyncIterator[Line]:
+        """A subscription of this contract; waits for a free line. Raises NotConnectedError.
+
+        `fresh`: not a kept one that has been quiet. The broker tells a new subscription what holds now, even where
+        nothing has traded for an hour; an old line cannot tell a quiet market from dead data.
+        """
+        if fresh:
+            self._drop_quiet(contract)
         line = await self._share_or_open(contract, data_type)
         try:
             yield line
@@ -180,6 +188,11 @@ class Lines:
         for line in list(self._kept.values()):
             if line.heard_at < since and line.ib is self._link.ib:
                 self.drop(line)
+
+    def _drop_quiet(self, contract: Contract) -> None:
+        line = self._kept.get(contract.conId)
+        if line is not None and asyncio.get_running_loop().time() - line.heard_at > QUIET_SECONDS:
+            self.drop(line)
 
     def _cancel_again(self) -> None:
         """A subscription that went on would take a line for ever. Cancelling what is cancelled does nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from ib_async import Contract, OptionComputation, Ticker
@@ -29,21 +30,24 @@ class Quotes:
         self._contracts = contracts
         self._shared: Shared[dict[str, Any]] = Shared()
 
-    async def answer(self, con_ids: Sequence[int]) -> list[dict[str, Any]]:
-        """One row per contract, in the order asked. Raises NotConnectedError when the link is lost on the way."""
-        wanted = [self._shared.get(con_id, lambda con_id=con_id: self._row(con_id)) for con_id in con_ids]  # type: ignore[misc]
+    async def answer(self, con_ids: Sequence[int], *, fresh: bool = False) -> list[dict[str, Any]]:
+        """One row per contract, in the order asked; `fresh` of now, also where the market is quiet.
+
+        Raises NotConnectedError when the link is lost on the way.
+        """
+        wanted = [self._shared.get((con_id, fresh), partial(self._row, con_id, fresh)) for con_id in con_ids]
         return [known.value for known in await asyncio.gather(*wanted)]
 
-    async def _row(self, con_id: int) -> dict[str, Any]:
+    async def _row(self, con_id: int, fresh: bool) -> dict[str, Any]:
         try:
-            return await self._quoted(con_id, await self._contracts.for_data(con_id))
+            return await self._quoted(con_id, await self._contracts.for_data(con_id), fresh)
         except NotConnectedError:
             raise
         except BrokerError as error:
             exists = False if isinstance(error, AnswerError) and error.code == NO_SUCH_CONTRACT else None
             return quote_answer(con_id, None, [], None, str(error), exists=exists)
 
-    async def _quoted(self, con_id: int, contract: Contract) -> dict[str, Any]:
+    async def _quoted(self, con_id: int, contract: Contract, fresh: bool) -> dict[str, Any]:
         held = self._delayed_by_refusal(con_id)
         if held is not None:
             quote = quote_of(held)
@@ -53,7 +57,7 @@ class Quotes:
         notes: list[str] = []
         refusal = None
         for data_type in (LIVE, DELAYED, DELAYED_FROZEN):
-            quote, note, meaning = await self._try(contract, data_type)
+            quote, note, meaning = await self._try(contract, data_type, fresh)
             quotes.append(quote)
             notes += [note] if note and note not in notes else []
             refusal = refusal or meaning
@@ -69,8 +73,8 @@ class Quotes:
         quote = quote_of(line)
         return line if quote.is_delayed and quote.market_price is not None else None
 
-    async def _try(self, contract: Contract, data_type: int) -> tuple[Quote, str, Meaning | None]:
-        async with self._lines.line(contract, data_type) as line:
+    async def _try(self, contract: Contract, data_type: int, fresh: bool) -> tuple[Quote, str, Meaning | None]:
+        async with self._lines.line(contract, data_type, fresh=fresh) as line:
             await first_values(line)
             if line.code == LINK_LOST:
                 raise NotConnectedError(line.text)
@@ -114,6 +118,7 @@ def quote_of(line: Line) -> Quote:
         last=parsing.price(ticker.last),
         close=parsing.price(ticker.close),
         at=parsing.utc(ticker.time) if ticker.time else None,
+        is_halted=ticker.halted > 0,
         greeks=greeks_of(ticker),
     )
 
@@ -188,6 +193,7 @@ def quote_answer(
         "market_data_type": shown.market_data_type if shown and chosen else None,
         "at": shown.at.isoformat() if shown and shown.at else None,
         "currency": contract.currency if contract else "",
+        "is_halted": any(quote.is_halted for quote in quotes),
         "greeks": {name: number(getattr(greeks, name)) for name in Greeks.__slots__} if greeks else None,
         "note": note,
         "refusal": refusal.value if refusal else None,

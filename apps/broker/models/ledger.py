@@ -43,6 +43,10 @@ class Order(models.Model):
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
     oca_group = models.CharField(max_length=64, blank=True, help_text="One cancels all: a fill ends the others.")
 
+    is_collared = models.BooleanField(
+        default=False, help_text="Given as a market order; its limit is as far as the price collar lets it go."
+    )
+
     purpose = models.CharField(max_length=10, choices=OrderPurpose)
     strategy = models.CharField(max_length=64, blank=True, help_text="Empty: a person's own order.")
     parameters_revision = models.PositiveBigIntegerField(null=True, blank=True)
@@ -138,6 +142,9 @@ class ExternalOrder(Order):
         verbose_name_plural = "external activity"
 
 
+ASKED_CHANGES = "asked_changes"
+
+
 class OrderEvent(models.Model):
     """One thing that happened to an order. Append-only: the database refuses update and delete."""
 
@@ -152,6 +159,9 @@ class OrderEvent(models.Model):
 
     class Meta:
         ordering = ["order", "id"]
+        indexes = [
+            models.Index(fields=["at"], condition=Q(data__has_key=ASKED_CHANGES), name="broker_event_changes"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_after_display()}: {self.message}"

@@ -18,8 +18,9 @@ from apps.broker.selectors.mirror import (
     planned_restart,
     positions,
     session,
+    trading_day_start,
 )
-from apps.broker.selectors.orders import external_activity, open_ledger_orders, order_with_events
+from apps.broker.selectors.orders import external_activity, given_since, open_ledger_orders, order_with_events
 from apps.broker.selectors.payments import cash_flows, payment_was_removed
 from apps.broker.selectors.story import order_story
 from apps.broker.selectors.trades import (
@@ -49,6 +50,7 @@ __all__ = [
     "equity_today",
     "executions",
     "external_activity",
+    "given_since",
     "live_is_unlocked",
     "open_ledger_orders",
     "open_option_trades",
@@ -62,5 +64,6 @@ __all__ = [
     "realised_today",
     "session",
     "trades_closed_between",
+    "trading_day_start",
     "unmatched_between",
 ]

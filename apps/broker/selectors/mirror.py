@@ -145,10 +145,14 @@ def account_value(account: str, tag: str, currency: str = "") -> Known[Decimal] 
         return Unknown(f"{tag} of account {account} is not a number: {value.value}")
 
 
+def trading_day_start(now: datetime) -> datetime:
+    """Midnight in New York, at which the trading day began."""
+    return datetime.combine(now.astimezone(EXCHANGE_ZONE).date(), time(), EXCHANGE_ZONE)
+
+
 def equity_today(account: str, *, now: datetime | None = None) -> QuerySet[EquityPoint]:
     """Samples since midnight in New York, the oldest first."""
-    local = (now or clock.now()).astimezone(EXCHANGE_ZONE)
-    midnight = datetime.combine(local.date(), time(), EXCHANGE_ZONE)
+    midnight = trading_day_start(now or clock.now())
     return EquityPoint.objects.filter(account__code=account, at__gte=midnight, at__lt=midnight + timedelta(days=2))
 
 

@@ -68,6 +68,8 @@ def _intent(order: Order) -> str:
 
 def _terms(order: Order) -> str:
     kind = order.get_order_type_display() if order.order_type in OrderType.values else order.order_type
+    if order.is_collared:
+        kind = "market, sent with a limit"
     names = {"limit": order.limit_price, "stop": order.stop_price, "trailing by": order.trailing_amount}
     prices = [f"{name} {_plain(price)}" for name, price in names.items() if price is not None]
     if order.trailing_fraction is not None:

@@ -15,6 +15,7 @@ from apps.broker.choices import OrderPurpose, OrderState, OrderType, Side, TimeI
 from apps.broker.domain.orders import AT_RISK
 from apps.broker.exceptions import IdempotencyConflict, OrderError, OrderMovedOn
 from apps.broker.models import Account, Instrument, Order
+from apps.broker.models.ledger import ASKED_CHANGES
 from tradeops.lib import clock
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ MODIFIABLE = frozenset({"quantity", "limit_price", "stop_price", "trailing_amoun
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is to be traded and why. Prices as the exchange quotes them."""
+    """What is to be traded and why. Prices as the exchange quotes them.
+
+    `is_collared`: a market order that is sent with a limit, so that it can pay no more than that.
+    """
 
     account: Account
     instrument: Instrument
@@ -44,6 +48,7 @@ class Terms:
     outside_regular_hours: bool = False
     strategy: str = ""
     parameters_revision: int | None = None
+    is_collared: bool = False
 
 
 @transaction.atomic
@@ -102,13 +107,19 @@ def _existing(idempotency_key: str, values: dict[str, Any], error: IntegrityErro
     order = Order.objects.select_related("account", "instrument").filter(idempotency_key=idempotency_key).first()
     if order is None:
         raise OrderError(f"These terms make no order: {str(error).splitlines()[0]}") from error
-    different = sorted(name for name, value in values.items() if name != "reason" and getattr(order, name) != value)
+    different = sorted(name for name in _binding(order, values) if getattr(order, name) != values[name])
     if different:
         raise IdempotencyConflict(
             f"The key {idempotency_key!r} already stands for another order ({order}): "
             f"{', '.join(different)} differ. Use a new key for a new intent."
         ) from error
     return order
+
+
+def _binding(order: Order, values: dict[str, Any]) -> set[str]:
+    """A market order's limit follows from the quote: whoever repeats it need not see the same."""
+    at_market = order.is_collared and (values["is_collared"] or values["order_type"] == OrderType.MARKET)
+    return set(values) - {"reason"} - ({"order_type", "limit_price", "is_collared"} if at_market else set())
 
 
 def deny_order(*, order_id: UUID, reason: str, actor: str, data: dict[str, Any] | None = None) -> Order:
@@ -166,7 +177,7 @@ def request_modification(*, order_id: UUID, changes: dict[str, Decimal], actor: 
     order.wanted_changes = {name: str(value) for name, value in changes.items()}
     order.save(update_fields=["wanted_changes", "updated_at"])
     ledger.note(order, message=f"modification requested{': ' + reason if reason else ''}", actor=actor,
-                data={"changes": order.wanted_changes})  # fmt: skip
+                data={ASKED_CHANGES: order.wanted_changes})  # fmt: skip
     return order
 
 

@@ -102,6 +102,7 @@ class OrderSerializer(S):
     requested_by = serializers.CharField()
     approved_by = serializers.CharField(allow_null=True)
     is_external = serializers.BooleanField()
+    is_collared = serializers.BooleanField()
     state = serializers.ChoiceField(choices=OrderState.choices)
     state_reason = serializers.CharField(allow_blank=True)
     perm_id = serializers.IntegerField(allow_null=True)

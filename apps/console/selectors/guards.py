@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from apps.broker import selectors as broker
-from apps.broker.choices import OrderState
-from apps.broker.models import Account, Order
+from apps.broker.models import Account
 from apps.risk import reconciliation_selectors as reconciliation
 from apps.risk.breaker_selectors import breaker_views
 from apps.risk.choices import LimitName
@@ -17,7 +16,6 @@ from apps.risk.day import read_day, read_peak
 from apps.risk.domain.facts import Holding
 from apps.risk.domain.limits import CATALOGUE, Unit
 from apps.risk.gathering.book import Book
-from apps.risk.gathering.facts import trading_day_start
 from apps.risk.models import Break, ReconciliationRun
 from apps.risk.selectors import EffectiveLimit, effective_limits
 from tradeops.lib.known import Known, Unknown
@@ -63,7 +61,8 @@ def uses_of(account: Account, now: datetime) -> dict[LimitName, Use]:
     """What counts against each limit now; fractions are of the equity."""
     book = Book(account)
     holdings, equity = book.holdings(now), broker.account_value(account.code, "NetLiquidation")
-    given = Order.objects.filter(account=account, is_external=False).exclude(state=OrderState.DENIED)
+    last_minute, _ = broker.given_since(account, now - MINUTE)
+    today, _ = broker.given_since(account, broker.trading_day_start(now))
     return {
         N.MAX_DAILY_LOSS: daily_loss(account, equity, now),
         N.MAX_DRAWDOWN_LIMIT: drawdown(account, equity, now),
@@ -71,8 +70,8 @@ def uses_of(account: Account, now: datetime) -> dict[LimitName, Use]:
         N.MAX_NET_EXPOSURE: exposure(holdings, equity, gross=False),
         N.MAX_POSITIONS: held(holdings),
         N.MAX_OPEN_ORDERS: counted(len(book.open_orders(now)), now),
-        N.MAX_ORDERS_PER_MINUTE: counted(given.filter(created_at__gt=now - MINUTE).count(), now),
-        N.MAX_ORDERS_PER_DAY: counted(given.filter(created_at__gte=trading_day_start(now)).count(), now),
+        N.MAX_ORDERS_PER_MINUTE: counted(last_minute, now),
+        N.MAX_ORDERS_PER_DAY: counted(today, now),
     }
 
 

@@ -28,6 +28,7 @@ class QuoteView:
     source: str = ""
     at: datetime | None = None
     drift: str | None = None
+    is_halted: bool = False
 
 
 def search(pattern: str, *, requested_by: str) -> Known[list[dict[str, Any]]] | Unknown:
@@ -55,7 +56,8 @@ def at_hand() -> list[dict[str, Any]]:
 
 def quote_of(con_id: int, *, requested_by: str, reference: str = "") -> QuoteView:
     """`reference` is a price to which the distance is wanted, in percent."""
-    answer = broker.ask(RequestKind.QUOTES, {"con_ids": [con_id]}, timeout=QUOTE_SECONDS, requested_by=requested_by)
+    payload = {"con_ids": [con_id], "fresh": True}
+    answer = broker.ask(RequestKind.QUOTES, payload, timeout=QUOTE_SECONDS, requested_by=requested_by)
     if isinstance(answer, Unknown):
         return QuoteView(unknown=answer.reason)
     row: dict[str, Any] = next((row for row in answer.value if row["con_id"] == con_id), {})
@@ -68,6 +70,7 @@ def quote_of(con_id: int, *, requested_by: str, reference: str = "") -> QuoteVie
         source=PriceSource(row["price_source"]).label,
         at=datetime.fromisoformat(row["at"]) if row.get("at") else None,
         drift=drift_text(row["price"], reference),
+        is_halted=bool(row.get("is_halted")),
     )
 
 

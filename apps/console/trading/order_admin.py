@@ -21,7 +21,7 @@ from apps.broker.choices import OrderState
 from apps.broker.domain.orders import OPEN
 from apps.broker.models import Order
 from apps.console.paging import BoundedPaginator
-from apps.console.roles import APPROVE_ORDER, CANCEL_ORDER, PROPOSE_ORDER
+from apps.console.roles import APPROVE_LIMITS, APPROVE_ORDER, CANCEL_ORDER, PROPOSE_ORDER
 from apps.console.trading import market, order_view, ticket_view
 from apps.console.trading.people import has
 from apps.console.trading.ticket import ChangeForm
@@ -73,6 +73,7 @@ class OrderAdmin(ReadOnlyAdmin):
             path("<uuid:pk>/approve/", wrap(self.approve), name="broker_order_approve"),
             path("<uuid:pk>/reject/", wrap(self.reject), name="broker_order_reject"),
             path("<uuid:pk>/cancel/", wrap(self.cancel), name="broker_order_cancel"),
+            path("<uuid:pk>/override/", wrap(self.override), name="broker_order_override"),
             path("<uuid:pk>/modify/", wrap(self.modify), name="broker_order_modify"),
             *super().get_urls(),
         ]
@@ -171,6 +172,20 @@ class OrderAdmin(ReadOnlyAdmin):
             return f"{order} is rejected.", messages.SUCCESS
 
         return self._act(request, pk, PROPOSE_ORDER, act)
+
+    def override(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """To the page of the order that was given in its place."""
+        if request.method != "POST" or not has(request, APPROVE_LIMITS):
+            raise PermissionDenied
+        order = find(pk)
+        try:
+            given = risk.override_order(order_id=pk, user=person(request), reason=request.POST.get("reason", ""))
+        except TradeOpsError as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            order = given
+            self.message_user(request, f"{order}: {order.get_state_display().lower()}.", messages.INFO)
+        return HttpResponseRedirect(reverse("admin:broker_order_change", args=[order.pk]))
 
     def cancel(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         def act(order: Order, user: User) -> tuple[str, int]:

@@ -15,10 +15,11 @@ from apps.broker.models import Execution, Order
 from apps.broker.services.orders import MAY_BE_AT_BROKER, NOT_SENT
 from apps.console.roles import APPROVE_ORDER, CANCEL_ORDER, PROPOSE_ORDER
 from apps.risk.choices import DenialCode, LimitName
-from apps.risk.models import OrderVerdict
+from apps.risk.models import OrderOverride, OrderVerdict
 from apps.risk.people import others_with
 from apps.risk.selectors import effective_limits
 from apps.risk.services.approval import is_own
+from apps.risk.services.overrides import override_problem
 
 TONES = {
     OrderState.PROPOSED: "warn",
@@ -52,10 +53,12 @@ class Rights:
     reject: bool
     cancel: bool
     modify: bool
+    override: bool
 
     @property
     def any(self) -> bool:
-        return self.approve or bool(self.approve_problem) or self.reject or self.cancel or self.modify
+        may = (self.approve, self.reject, self.cancel, self.modify, self.override)
+        return any(may) or bool(self.approve_problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ def rights_of(order: Order, user: User) -> Rights:
         and not order.wanted_changes
         and not order.is_external
         and (judges or user.has_perm(PROPOSE_ORDER)),
+        override=state is OrderState.DENIED and not override_problem(order, user),
     )
 
 
@@ -104,6 +108,8 @@ def context_of(order: Order, user: User) -> dict[str, Any]:
         "prices": prices_text(order),
         "wanted": wanted_text(order),
         "verdict": verdict_of(order),
+        "override": OrderOverride.objects.select_related("granted_by").filter(order=order).first(),
+        "overridden_by": Order.objects.filter(override__denied=order).first(),
         "chapters": chapters_of(order),
         "executions": executions_of(order),
         "share": share_filled(order),
@@ -134,7 +140,7 @@ def verdict_of(order: Order) -> OrderVerdict | None:
     """The latest; its reasons get the words of their codes."""
     verdict: OrderVerdict | None = order.verdicts.first()
     if verdict is not None:
-        for reason in verdict.reasons:
+        for reason in [*verdict.reasons, *verdict.saw.get("let_pass", [])]:
             reason["label"] = (
                 DenialCode(reason["code"]).label if reason["code"] in DenialCode.values else reason["code"]
             )

@@ -78,7 +78,7 @@ def review(admin: ModelAdmin, request: HttpRequest, form: TicketForm, terms: Ter
     context = {
         "instrument": terms.instrument,
         "form": form,
-        "terms": terms,
+        "terms": judged.terms,
         "verdict": judged.verdict,
         "quote": judged.facts.quote.value if isinstance(judged.facts.quote, Known) else None,
         "quote_unknown": judged.facts.quote.reason if isinstance(judged.facts.quote, Unknown) else "",

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from apps.broker.choices import Side
-from apps.broker.models import Account, BrokerOrder, Execution
+from apps.broker.models import Account, BrokerOrder, Execution, Order
 from apps.reports.domain.slippage import (
     EXCLUDED_TYPES,
     SlippageFigures,
@@ -51,14 +51,17 @@ class ExecutionRow:
 
 
 def execution_rows(*, account: Account, first: date, last: date) -> list[ExecutionRow]:
-    """Oldest first, both UTC dates included. Two queries."""
+    """Oldest first, both UTC dates included. Three queries."""
     start, end = day_bounds(first, last)
     rows = list(
         executions_of(account).filter(executed_at__gte=start, executed_at__lt=end).order_by("executed_at", "id")
     )
     orders = BrokerOrder.objects.filter(account=account, perm_id__in={row.perm_id for row in rows})
     by_id = {order.perm_id: order for order in orders}
-    return [_row(row, by_id.get(row.perm_id)) for row in rows]
+    # A market order's limit is no price that anybody meant.
+    collared = Order.objects.filter(account=account, perm_id__in=by_id, is_collared=True)
+    at_market = set(collared.values_list("perm_id", flat=True))
+    return [_row(row, None if row.perm_id in at_market else by_id.get(row.perm_id)) for row in rows]
 
 
 def _row(row: Execution, order: BrokerOrder | None) -> ExecutionRow:

@@ -67,13 +67,14 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Price, bid and ask as quoted; `at` is the time of the tick."""
+    """Price, bid and ask as quoted; `at` is the time of the tick, `is_halted` that the exchange has stopped trading."""
 
     price: Decimal
     source: PriceSource
     at: datetime
     bid: Decimal | None = None
     ask: Decimal | None = None
+    is_halted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ class Facts:
     """Amounts are in the account's currency. `exchange_rate` turns the instrument's currency into it.
 
     `clock_skew`: seconds by which the database's clock and this machine's differ. `given_lately`: orders that wait or
-    have ended, by which only a repetition is told. `orders_last_second` are those of the same strategy;
+    have ended, by which only a repetition is told. Counts of orders include the changes asked of
+    working ones, for each is a message to the broker. `orders_last_second` are those of the same strategy;
     `traded_today` counts the orders of today that were filled, in part at least.
     """
 

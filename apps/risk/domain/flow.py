@@ -34,7 +34,9 @@ def rate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     ):
         most = limits[name]
         if most is not None and given + 1 > most:
-            yield Reason(code, f"{given} orders were given {when}, {most:f} are allowed.", {"orders": given}, name)
+            yield Reason(
+                code, f"{given} orders and changes were given {when}, {most:f} are allowed.", {"orders": given}, name
+            )
 
 
 def order_to_trade(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -43,7 +45,7 @@ def order_to_trade(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Rea
     if most is not None and order_to_trade_ratio(facts.orders_today + 1, facts.traded_today) > most:
         yield Reason(
             Code.ORDER_TO_TRADE,
-            f"{facts.orders_today} orders were given today and {facts.traded_today} traded; "
+            f"{facts.orders_today} orders and changes were given today and {facts.traded_today} traded; "
             f"{most:f} orders for each that trades are allowed.",
             {"orders": facts.orders_today, "traded": facts.traded_today},
             LimitName.MAX_ORDER_TO_TRADE,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from apps.broker.choices import OrderType, Side
 from apps.risk.choices import DenialCode as Code
@@ -21,13 +21,15 @@ AT_MARKET = frozenset({OrderType.MARKET, OrderType.MARKET_ON_CLOSE, OrderType.MI
 
 
 def quote(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
-    if isinstance(facts.quote, Unknown):
-        yield Reason(
-            Code.DATA_UNKNOWN, f"Nobody knows a price of {intent.symbol}: {facts.quote.reason}.", {"what": "quote"}
-        )
+    yield from quote_problems(intent, facts.quote, facts.now, limits)
+
+
+def quote_problems(intent: Intent, answer: Known[Quote] | Unknown, now: datetime, limits: Limits) -> Iterator[Reason]:
+    if isinstance(answer, Unknown):
+        yield Reason(Code.DATA_UNKNOWN, f"Nobody knows a price of {intent.symbol}: {answer.reason}.", {"what": "quote"})
         return
-    found = facts.quote.value
-    age = facts.now - found.at
+    found = answer.value
+    age = now - found.at
     limit = limits[LimitName.MAX_QUOTE_AGE]
     if limit is not None and (age.total_seconds() > limit or age < -FUTURE_ALLOWED):
         yield Reason(
@@ -55,7 +57,7 @@ def _old(age: timedelta, limit: Decimal) -> str:
 
 def collar(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     """A buyer must not pay far more than the market's price nor a seller take far less; the harmless side is free."""
-    name = LimitName.CURRENCY_PRICE_COLLAR if intent.sec_type in NARROW else LimitName.PRICE_COLLAR
+    name = collar_name(intent)
     limit = limits[name]
     if limit is None or isinstance(facts.quote, Unknown):
         return
@@ -74,6 +76,46 @@ def collar(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             {"price": str(price), "reference": str(reference), "limit": str(limit)},
             name,
         )
+
+
+def collar_name(intent: Intent) -> LimitName:
+    return LimitName.CURRENCY_PRICE_COLLAR if intent.sec_type in NARROW else LimitName.PRICE_COLLAR
+
+
+def collared_limit(intent: Intent, found: Quote, limits: Limits) -> Decimal | None:
+    """The limit with which a market order pays no more than the collar allows (MiFID II RTS 6, article 15(1)a).
+
+    Rounded to the harmless side, as coarsely as the market's price lets it: dear prices move in larger ticks than the
+    least one that the broker states. None where there is no collar, or where none would let the order trade at once.
+    """
+    allowed = limits[collar_name(intent)]
+    if allowed is None or found.price <= 0:
+        return None
+    width, touch = found.price * allowed, reference_price(intent, found)
+    for step in _steps(width, intent.min_tick):
+        if intent.side is Side.BUY:
+            limit = ((found.price + width) / step).to_integral_value(ROUND_FLOOR) * step
+            trades = limit >= touch
+        else:
+            limit = ((found.price - width) / step).to_integral_value(ROUND_CEILING) * step
+            trades = 0 < limit <= touch
+        if trades:
+            return limit
+    return None
+
+
+def _steps(width: Decimal, tick: Decimal | None) -> Iterator[Decimal]:
+    """Coarse to fine: a round number that leaves half of the width, five ticks, one. Where the tick is not known yet,
+    the round number alone.
+    """
+    power = Decimal(1).scaleb((width / 2).adjusted())
+    round_number = power * 5 if power * 5 <= width / 2 else power
+    if not tick:
+        yield round_number
+        return
+    for step in sorted({round_number, tick * 5, tick}, reverse=True):
+        if tick <= step <= width and not step % tick:
+            yield step
 
 
 def drift(reference: Decimal, now: Quote, limits: Limits) -> Iterator[Reason]:

@@ -15,7 +15,7 @@ from apps.risk.choices import DenialCode as Code
 from apps.risk.domain import exposure, flow, prices
 from apps.risk.domain.facts import Facts, Intent, Reason, Verdict
 from apps.risk.domain.limits import Limits
-from tradeops.lib.known import Unknown
+from tradeops.lib.known import Known, Unknown
 
 MAX_CLOCK_SKEW = 2.0
 Check = Callable[[Intent, Facts, Limits], Iterator[Reason]]
@@ -69,6 +69,12 @@ def market_hours(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reaso
         yield Reason(Code.MARKET_CLOSED, f"The market of {intent.symbol} is closed now.")
 
 
+def exchange_halt(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """Where it opens again nobody can say, so what the order would come to neither."""
+    if isinstance(facts.quote, Known) and facts.quote.value.is_halted:
+        yield Reason(Code.EXCHANGE_HALTED, f"The exchange has halted trading in {intent.symbol}.")
+
+
 def unknown(what: str, value: Unknown) -> Reason:
     return Reason(Code.DATA_UNKNOWN, f"Nobody knows {what}: {value.reason}.", {"what": what})
 
@@ -79,6 +85,7 @@ ENTRY_CHECKS: tuple[Check, ...] = (
     clocks,
     instrument,
     market_hours,
+    exchange_halt,
     prices.quote,
     prices.collar,
     prices.tick,

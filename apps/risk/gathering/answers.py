@@ -53,9 +53,8 @@ def ask_broker(account: Account, instrument: Instrument, *, closing: bool) -> An
 
 
 def ask_quote(instrument: Instrument) -> Known[Quote] | Unknown:
-    answer = broker.ask(
-        RequestKind.QUOTES, {"con_ids": [instrument.con_id]}, timeout=QUOTE_SECONDS, requested_by=ASKED_BY
-    )
+    payload = {"con_ids": [instrument.con_id], "fresh": True}
+    answer = broker.ask(RequestKind.QUOTES, payload, timeout=QUOTE_SECONDS, requested_by=ASKED_BY)
     if isinstance(answer, Unknown):
         return answer
     row = next((row for row in answer.value if row.get("con_id") == instrument.con_id), None)
@@ -70,7 +69,8 @@ def read_quote(row: Mapping[str, Any], as_of: datetime) -> Known[Quote] | Unknow
         if not row.get("at"):
             return Unknown("the broker does not say of when its price is")
         source, at = PriceSource(row["price_source"]), datetime.fromisoformat(row["at"])
-        return Known(Quote(price, source, at, _number(row.get("bid")), _number(row.get("ask"))), as_of)
+        bid, ask = _number(row.get("bid")), _number(row.get("ask"))
+        return Known(Quote(price, source, at, bid, ask, is_halted=bool(row.get("is_halted"))), as_of)
     except (ArithmeticError, ValueError, TypeError) as error:
         return Unknown(f"the broker's quote cannot be read: {error}")
 

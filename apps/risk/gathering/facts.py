@@ -11,10 +11,9 @@ from django.db import connection
 
 from apps.broker import gate
 from apps.broker import selectors as broker_state
-from apps.broker.choices import OrderState, Scope, StopSource, TradingMode, TradingPermission
+from apps.broker.choices import Scope, StopSource, TradingMode, TradingPermission
 from apps.broker.domain.mode import Login, refusal
 from apps.broker.models import Account, Instrument, Order, TradingState
-from apps.broker.selectors import EXCHANGE_ZONE
 from apps.broker.services import Terms
 from apps.risk.domain.facts import Facts, Intent
 from apps.risk.domain.hours import market_is_open
@@ -58,8 +57,9 @@ def gather(
     found = gate.look(account=account.code, strategy=terms.strategy, con_id=instrument.con_id)
     session = broker_state.session(now=now)
     book = Book(account)
-    given = Order.objects.filter(account=account, is_external=False).exclude(state=OrderState.DENIED)
-    given = given.exclude(pk=besides) if besides else given
+    last_second, _ = broker_state.given_since(account, now - SECOND, strategy=terms.strategy, besides=besides)
+    last_minute, _ = broker_state.given_since(account, now - MINUTE, besides=besides)
+    today, traded_today = broker_state.given_since(account, broker_state.trading_day_start(now), besides=besides)
     return Facts(
         now=now,
         permission=TradingPermission(found.permission),
@@ -84,10 +84,10 @@ def gather(
         average_volume=answers.average_volume,
         holdings=book.holdings(now),
         open_orders=book.open_orders(now, besides=besides),
-        orders_last_second=given.filter(created_at__gt=now - SECOND, strategy=terms.strategy).count(),
-        orders_last_minute=given.filter(created_at__gt=now - MINUTE).count(),
-        orders_today=given.filter(created_at__gte=trading_day_start(now)).count(),
-        traded_today=given.filter(created_at__gte=trading_day_start(now), filled_quantity__gt=0).count(),
+        orders_last_second=last_second,
+        orders_last_minute=last_minute,
+        orders_today=today,
+        traded_today=traded_today,
         given_lately=book.given_lately(now - lately, besides=besides),
     )
 
@@ -124,7 +124,3 @@ def break_problem(instrument: Instrument) -> str:
     )
     row = rows.exclude(permission=TradingPermission.ACTIVE).first()
     return row.reason if row else ""
-
-
-def trading_day_start(now: datetime) -> datetime:
-    return now.astimezone(EXCHANGE_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)

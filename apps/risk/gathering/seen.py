@@ -44,6 +44,7 @@ def _quote(facts: Facts) -> dict[str, Any]:
         "ask": None if quote.ask is None else str(quote.ask),
         "source": quote.source.value,
         "at": quote.at.isoformat(),
+        "is_halted": quote.is_halted,
         "age": round((facts.now - quote.at).total_seconds(), 3),
     }
 

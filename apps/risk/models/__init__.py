@@ -2,6 +2,7 @@ from apps.risk.models.baselines import DayBaseline, EquityWatch, LimitBreach, Un
 from apps.risk.models.breakers import Breaker, BreakerEvent
 from apps.risk.models.breaks import Adoption, Break, OpeningBalance, ReconciliationRun
 from apps.risk.models.limits import LimitRevision, Restriction
+from apps.risk.models.overrides import OrderOverride
 from apps.risk.models.verdicts import OrderVerdict
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "LimitBreach",
     "LimitRevision",
     "OpeningBalance",
+    "OrderOverride",
     "OrderVerdict",
     "ReconciliationRun",
     "Restriction",

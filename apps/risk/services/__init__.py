@@ -5,6 +5,7 @@ from apps.risk.services.emergency import cancel_all, close_all, halt
 from apps.risk.services.emergency_resume import resume
 from apps.risk.services.limits import advance_limits, approve_limit, change_limit, refuse_limit
 from apps.risk.services.modification import modify_order
+from apps.risk.services.overrides import override_order
 from apps.risk.services.submission import preview_order, submit_order
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "close_all",
     "halt",
     "modify_order",
+    "override_order",
     "preview_order",
     "refuse_limit",
     "reject_order",

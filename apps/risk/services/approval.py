@@ -18,6 +18,7 @@ from apps.risk.domain import prices
 from apps.risk.domain.facts import Reason
 from apps.risk.exceptions import ApprovalError
 from apps.risk.gathering import Answers
+from apps.risk.models import OrderOverride
 from apps.risk.people import others_with
 from apps.risk.services.submission import judge_terms, lock_account, require, write_verdict
 from tradeops.lib import clock
@@ -49,6 +50,7 @@ def approve_order(*, order_id: UUID, user: User) -> Order:
             oca_group=order.oca_group,
             besides=order.pk,
             more=_drift(order, answers),
+            may_pass=_let_pass(order),
         )
         write_verdict(order, judged, asked_by=user.get_username())
         if not judged.verdict.is_approved:
@@ -95,6 +97,7 @@ def terms_of(order: Order) -> Terms:
         outside_regular_hours=order.outside_regular_hours,
         strategy=order.strategy,
         parameters_revision=order.parameters_revision,
+        is_collared=order.is_collared,
     )
 
 
@@ -115,6 +118,11 @@ def _must_wait(order: Order) -> None:
         raise ApprovalError(f"{order} does not wait for approval: it is {order.get_state_display().lower()}.")
     if order.expires_at is not None and order.expires_at <= clock.now():
         raise ApprovalError(f"{order} was not approved in time: submit it again.")
+
+
+def _let_pass(order: Order) -> list[str]:
+    override = OrderOverride.objects.filter(order=order, expires_at__gt=clock.now()).first()
+    return override.codes if override is not None else []
 
 
 def _drift(order: Order, answers: Answers) -> tuple[Reason, ...]:

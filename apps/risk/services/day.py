@@ -10,6 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from apps.broker.models import Account, AccountPnl
+from apps.broker.selectors import trading_day_start
 from apps.journal import services as journal
 from apps.journal.choices import Severity
 from apps.risk import day
@@ -40,7 +41,7 @@ def remember_day(account: Account, equity: Number, now: datetime) -> Day | Unkno
 
 
 def _write_start(account: Account, equity: Decimal, now: datetime) -> None:
-    began_at = day.day_of(now)
+    began_at = trading_day_start(now)
     if DayBaseline.objects.filter(account=account, date=began_at.date()).exists():
         return
     pnl = AccountPnl.objects.filter(account=account, as_of__gte=began_at).first()
@@ -78,7 +79,7 @@ def _raise_peak(watch: EquityWatch, equity: Decimal, now: datetime) -> None:
 
 
 def _note_unexplained(account: Account, found: Day, now: datetime) -> None:
-    date = day.day_of(now).date()
+    date = trading_day_start(now).date()
     row = UnexplainedChange.objects.filter(account=account, date=date, settled_at=None).first()
     if not found.unexplained:
         if row is not None:

@@ -268,7 +268,8 @@ def price_of(planned: Opposite, instrument: Instrument) -> Pricing | None:
     is_open = hours.value if isinstance(hours, Known) else None
     if is_open is not False:
         return pricing(planned.side, is_open=is_open, bid=None, ask=None)
-    answer = broker.ask(RequestKind.QUOTES, {"con_ids": [planned.con_id]}, priority=Priority.RECONCILE)
+    payload = {"con_ids": [planned.con_id], "fresh": True}
+    answer = broker.ask(RequestKind.QUOTES, payload, priority=Priority.RECONCILE)
     quote = answer.value[0] if isinstance(answer, Known) and answer.value else {}
     touches = {name: Decimal(quote[name]) if quote.get(name) else None for name in ("bid", "ask")}
     return pricing(planned.side, is_open=False, bid=touches["bid"], ask=touches["ask"])

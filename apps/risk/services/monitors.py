@@ -29,7 +29,6 @@ from apps.risk.monitoring import (
     read_equity,
     read_exposure,
     read_loss_streaks,
-    read_orders_today,
     read_reject_streaks,
     read_round_trips,
 )
@@ -123,16 +122,18 @@ def _tell_if_blind(account: Account, equity: Known[Decimal] | Unknown, now: date
 def _tell_order_to_trade(account: Account, limits: Limits, now: datetime) -> None:
     """A warning before MAX_ORDER_TO_TRADE denies."""
     key, bound = f"order-to-trade:{account.code}", limits[LimitName.ORDER_TO_TRADE_WARNING]
-    orders, traded = read_orders_today(account, now)
+    orders, traded = broker_state.given_since(account, broker_state.trading_day_start(now))
     if bound is None or order_to_trade_ratio(orders, traded) <= bound:
-        journal.resolve_incident(key=key, detail=f"{orders} orders today, {traded} traded", actor=ACTOR, now=now)
+        journal.resolve_incident(
+            key=key, detail=f"{orders} orders and changes today, {traded} traded", actor=ACTOR, now=now
+        )
         return
     journal.open_incident(
         key=key,
         title=f"{account}: many orders, few trades",
         severity=Severity.WARNING,
-        detail=f"{orders} orders were given today, {traded} traded. Above {bound:f} for each that trades this is told; "
-        "above MAX_ORDER_TO_TRADE entries are denied. Look at what the strategies do.",
+        detail=f"{orders} orders and changes were given today, {traded} traded. Above {bound:f} for each that trades "
+        "this is told; above MAX_ORDER_TO_TRADE entries are denied. Look at what the strategies do.",
         scope=SCOPE,
         actor=ACTOR,
         now=now,

@@ -147,8 +147,7 @@ def _orders(account: Account, side: BrokerSide, now: datetime) -> list[Differenc
 
 
 def _executions(account: Account, now: datetime) -> list[Difference]:
-    midnight = now.astimezone(broker_state.EXCHANGE_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
-    executed, stated, con_ids = ledger.fills(account, midnight)
+    executed, stated, con_ids = ledger.fills(account, broker_state.trading_day_start(now))
     return compare_fills(executed, stated, con_ids=con_ids, moving=ledger.moving(account, now, working=True))
 
 

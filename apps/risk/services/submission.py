@@ -5,7 +5,7 @@ The broker is asked before the lock is taken; the tables are read under it, with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,16 +16,17 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from apps.broker import services as broker
-from apps.broker.choices import OrderPurpose, OrderState, TradingMode
+from apps.broker.choices import OrderPurpose, OrderState, OrderType, TradingMode
 from apps.broker.models import Account, Order
 from apps.broker.services import Terms
 from apps.risk import gathering, selectors
 from apps.risk.choices import LimitName
+from apps.risk.domain import prices
 from apps.risk.domain.facts import Facts, Reason, Verdict
 from apps.risk.domain.verdict import judge
 from apps.risk.exceptions import ApprovalError
 from apps.risk.gathering import Answers, Margin
-from apps.risk.models import OrderVerdict
+from apps.risk.models import OrderOverride, OrderVerdict
 from apps.risk.selectors import EffectiveLimit
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
@@ -39,13 +40,27 @@ ACTOR = "risk"
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """A person's word that the order `denied` may be given once more, whatever these codes say."""
+
+    denied: Order
+    codes: frozenset[str]
+    reason: str
+    granted_by: User
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict with all that it was made from; nothing of it is written yet. `margin` only where it was asked for."""
+    """A verdict on `terms` with all that it was made from; nothing of it is written yet. `passed` are the reasons
+    that a person let pass, `margin` only where it was asked for."""
 
     verdict: Verdict
+    terms: Terms
     facts: Facts
     limits: dict[Any, EffectiveLimit]
     margin: Known[Margin] | Unknown | None = None
+    passed: tuple[Reason, ...] = ()
 
 
 def submit_order(
@@ -58,6 +73,7 @@ def submit_order(
     oca_group: str = "",
     expires_at: datetime | None = None,
     on_behalf_of: str = "",
+    leave: Leave | None = None,
 ) -> Order:
     """Propose and judge; the order comes back denied (`state_reason` says why), approved, or proposed for a person.
 
@@ -74,6 +90,7 @@ def submit_order(
         return broker.propose_order(terms=terms, idempotency_key=idempotency_key, requested_by=requested_by)
     intent = gathering.intent_of(terms, parent=parent, oca_group=oca_group)
     answers = gathering.ask_broker(terms.account, terms.instrument, closing=intent.is_closing)
+    terms = collared(terms, answers)
     with transaction.atomic():
         lock_account(terms.account)
         order = broker.propose_order(
@@ -89,9 +106,21 @@ def submit_order(
         )
         if not _waits_for_verdict(order):
             return order
-        judged = judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=order.pk)
+        may_pass = frozenset(_override(order, leave).codes) if leave is not None else frozenset[str]()
+        judged = judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=order.pk, may_pass=may_pass)
         write_verdict(order, judged, asked_by=requested_by)
         return _decide(order, judged.verdict, user)
+
+
+def _override(order: Order, leave: Leave) -> OrderOverride:
+    return OrderOverride.objects.create(
+        order=order,
+        denied=leave.denied,
+        codes=sorted(leave.codes),
+        reason=leave.reason,
+        granted_by=leave.granted_by,
+        expires_at=leave.expires_at,
+    )
 
 
 def preview_order(
@@ -102,8 +131,27 @@ def preview_order(
     with ThreadPoolExecutor(1) as pool:
         margin = pool.submit(gathering.ask_margin, terms)
         answers = gathering.ask_broker(terms.account, terms.instrument, closing=intent.is_closing)
+        terms = collared(terms, answers)
         judged = judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=besides)
         return replace(judged, margin=margin.result())
+
+
+def collared(terms: Terms, answers: Answers) -> Terms:
+    """A market order becomes a limit order as far away as the collar allows. Without a quote that may be judged by it
+    stays what it is: an entry is denied then, and nothing keeps a position from being closed.
+    """
+    if terms.order_type is not OrderType.MARKET or isinstance(answers.quote, Unknown):
+        return terms
+    intent, now = gathering.intent_of(terms), clock.now()
+    limits = selectors.values_of(
+        selectors.effective_limits(
+            account=terms.account.code, strategy=terms.strategy, con_id=terms.instrument.con_id, now=now
+        )
+    )
+    if any(prices.quote_problems(intent, answers.quote, now, limits)):
+        return terms
+    limit = prices.collared_limit(intent, answers.quote.value, limits)
+    return terms if limit is None else replace(terms, order_type=OrderType.LIMIT, limit_price=limit, is_collared=True)
 
 
 def judge_terms(
@@ -114,8 +162,11 @@ def judge_terms(
     oca_group: str = "",
     besides: UUID | None = None,
     more: Sequence[Reason] = (),
+    may_pass: Collection[str] = (),
 ) -> Judged:
-    """Hold the account's lock when the verdict is to be acted on. `more` are reasons that the caller has found."""
+    """Hold the account's lock when the verdict is to be acted on. `more` are reasons that the caller has found,
+    `may_pass` the codes that a person let pass for this order.
+    """
     now = clock.now()
     limits = selectors.effective_limits(
         account=terms.account.code, strategy=terms.strategy, con_id=terms.instrument.con_id, now=now
@@ -123,7 +174,10 @@ def judge_terms(
     lately = timedelta(seconds=float(limits[LimitName.DUPLICATE_SECONDS].value or 0))
     facts = gathering.gather(terms, answers, now=now, besides=besides, lately=lately)
     verdict = judge(gathering.intent_of(terms, parent=parent, oca_group=oca_group), facts, selectors.values_of(limits))
-    return Judged(replace(verdict, reasons=(*verdict.reasons, *more)), facts, limits)
+    against = (*verdict.reasons, *more)
+    passed = tuple(reason for reason in against if reason.code in may_pass)
+    standing = tuple(reason for reason in against if reason.code not in may_pass)
+    return Judged(replace(verdict, reasons=standing), terms, facts, limits, passed=passed)
 
 
 def write_verdict(order: Order, judged: Judged, *, asked_by: str) -> OrderVerdict:
@@ -131,13 +185,13 @@ def write_verdict(order: Order, judged: Judged, *, asked_by: str) -> OrderVerdic
         order=order,
         at=judged.facts.now,
         is_approved=judged.verdict.is_approved,
-        reasons=reasons_as_data(judged.verdict),
-        saw=gathering.seen(judged.facts, judged.limits),
+        reasons=reasons_as_data(judged.verdict.reasons),
+        saw=gathering.seen(judged.facts, judged.limits) | {"let_pass": reasons_as_data(judged.passed)},
         asked_by=asked_by[:150],
     )
 
 
-def reasons_as_data(verdict: Verdict) -> list[dict[str, Any]]:
+def reasons_as_data(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
     return [
         {
             "code": reason.code.value,
@@ -145,7 +199,7 @@ def reasons_as_data(verdict: Verdict) -> list[dict[str, Any]]:
             "data": dict(reason.data),
             "limit": reason.limit.value if reason.limit else None,
         }
-        for reason in verdict.reasons
+        for reason in reasons
     ]
 
 
