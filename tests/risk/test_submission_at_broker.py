@@ -93,7 +93,7 @@ def test_preview_states_verdict_and_margin(trading: SimulatorProcess) -> None:
 
 def test_market_order_is_sent_with_the_collar_as_its_limit(trading: SimulatorProcess) -> None:
     key = uuid.uuid4().hex
-    wanted = terms(trading)
+    wanted = terms(trading, quantity=Decimal(4))
     order = risk.submit_order(terms=wanted, idempotency_key=key, requested_by="momentum")
     quoted = order.reference_price
     assert quoted is not None and order.limit_price is not None and order.is_collared
