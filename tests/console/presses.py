@@ -26,6 +26,7 @@ class World:
     instrument: Instrument
     waiting: Order
     working: Order
+    denied: Order
     limit: LimitRevision
     restriction: Restriction
     broken: Break
@@ -36,6 +37,7 @@ class World:
         return pattern.format(
             waiting=self.waiting.pk,
             working=self.working.pk,
+            denied=self.denied.pk,
             broken=self.broken.pk,
             incident=self.incident.pk,
             run=self.run.pk,
@@ -99,6 +101,7 @@ PRESSES: dict[str, Press] = {
     "admin:broker_order_approve": Press("risk", ORDER + "{waiting}/approve/"),
     "admin:broker_order_reject": Press("trader", ORDER + "{waiting}/reject/", why, acts="risk"),
     "admin:broker_order_cancel": Press("trader", ORDER + "{working}/cancel/", why),
+    "admin:broker_order_override": Press("risk", ORDER + "{denied}/override/", why),
     "admin:broker_order_modify": Press(
         "trader", ORDER + "{working}/modify/", lambda _: {"quantity": "9", "limit_price": "500"}, acts=""
     ),

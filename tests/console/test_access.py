@@ -169,6 +169,11 @@ def world(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     working = make_order(instrument=instrument)
     for state in (OrderState.APPROVED, OrderState.SUBMITTING, OrderState.WORKING):
         Order.objects.filter(pk=working.pk).update(state=state)
+    denied = make_order(instrument=instrument)
+    denied.verdicts.create(
+        is_approved=False, reasons=[{"code": "ORDER_VALUE", "sentence": "It is worth too much."}], asked_by="ann"
+    )
+    broker.deny_order(order_id=denied.pk, reason="It is worth too much.", actor="risk")
     broker.set_trading_state(
         scope=Scope.STRATEGY, target="old", permission=TradingPermission.HALTED, source=StopSource.MANUAL,
         reason="drill", actor="ann",
@@ -180,6 +185,7 @@ def world(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         instrument=instrument,
         waiting=make_order(instrument=instrument, expires_at=now + timedelta(minutes=10)),
         working=working,
+        denied=denied,
         limit=LimitRevision.objects.create(
             name="MAX_ORDER_VALUE", scope="everything", value=Decimal("0.5"), reason="drill", loosens=True,
             proposed_by="ann", proposed_at=now, state="pending",

@@ -176,10 +176,48 @@ def test_reject_cancel_and_modify_tell_what_came_of_them(spy: Instrument, enter:
     assert "Enter a number." in wrong
 
 
+def denied_by(code: str, spy: Instrument) -> Order:
+    order = make_order(instrument=spy, requested_by="tom")
+    reason = {"code": code, "sentence": "Too much of it.", "limit": None}
+    order.verdicts.create(is_approved=False, reasons=[reason], asked_by="tom")
+    moved = ledger.move(order.pk, before=[OrderState.PROPOSED], after=OrderState.DENIED, message="Too much of it.")
+    assert moved is not None
+    return moved
+
+
+def test_risk_lets_a_denied_order_pass_and_both_pages_tell_of_it(spy: Instrument, enter: Callable[..., Client]) -> None:
+    make_world()
+    risk, denied = enter("risk"), denied_by("ORDER_VALUE", spy)
+    offered = risk.get(page_of(denied)).content.decode()
+    assert "Let this one order pass" in offered and "in the name of tom" in offered
+    url = f"{LIST}{denied.pk}/override/"
+    assert "Say why" in risk.post(url, {"reason": " "}, follow=True).content.decode()
+    page = risk.post(url, {"reason": "The fund pays out today"}, follow=True).content.decode()
+    given = Order.objects.exclude(pk=denied.pk).get()
+    assert "The fund pays out today" in page and page_of(denied) in page and str(given.pk) in page
+    after = risk.get(page_of(denied)).content.decode()
+    assert "given once more" in after and page_of(given) in after and "Let this one order pass" not in after
+    listed = risk.get("/admin/risk/orderoverride/").content.decode()
+    assert "The fund pays out today" in listed and "ORDER_VALUE" in listed
+
+
+def test_what_no_leave_makes_good_is_not_offered(spy: Instrument, enter: Callable[..., Client]) -> None:
+    risk, denied = enter("risk"), denied_by("TRADING_STOPPED", spy)
+    assert "Let this one order pass" not in risk.get(page_of(denied)).content.decode()
+    told = risk.post(f"{LIST}{denied.pk}/override/", {"reason": "x"}, follow=True).content.decode()
+    assert "No leave makes good: trading is stopped." in told
+
+
+def test_order_at_the_market_says_how_far_it_may_go(spy: Instrument, enter: Callable[..., Client]) -> None:
+    order = make_order(instrument=spy, is_collared=True, limit_price=Decimal(515))
+    page = enter("viewer").get(page_of(order)).content.decode()
+    assert "Market order, sent with a limit 515" in page
+
+
 @pytest.mark.parametrize("role", ["viewer", "trader"])
 def test_roles_without_the_right_reach_no_action(spy: Instrument, enter: Callable[..., Client], role: str) -> None:
     client, order = enter(role), make_order(instrument=spy, requested_by="somebody")
-    refused = {"viewer": ("approve", "reject", "cancel", "modify"), "trader": ("approve",)}[role]
+    refused = {"viewer": ("approve", "reject", "cancel", "modify", "override"), "trader": ("approve", "override")}[role]
     for action in refused:
         assert client.post(f"{LIST}{order.pk}/{action}/", {"reason": "x"}).status_code == 403, action
     assert (client.get(ADD).status_code == 403) is (role == "viewer")
@@ -192,7 +230,7 @@ def test_roles_without_the_right_reach_no_action(spy: Instrument, enter: Callabl
     assert Order.objects.get(pk=order.pk).state == OrderState.PROPOSED
 
 
-@pytest.mark.parametrize("action", ["approve", "reject", "cancel", "modify"])
+@pytest.mark.parametrize("action", ["approve", "reject", "cancel", "modify", "override"])
 def test_actions_are_not_links(spy: Instrument, enter: Callable[..., Client], action: str) -> None:
     order = make_order(instrument=spy)
     assert enter("admin").get(f"{LIST}{order.pk}/{action}/").status_code == 403

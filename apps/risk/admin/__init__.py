@@ -4,7 +4,7 @@ from apps.risk.admin.breakers import BreakerAdmin
 from apps.risk.admin.limits import LimitRevisionAdmin, RestrictionAdmin
 from apps.risk.admin.monitors import DayBaselineAdmin, EquityWatchAdmin, LimitBreachAdmin, UnexplainedChangeAdmin
 from apps.risk.admin.reconciliation import AdoptionAdmin, BreakAdmin, OpeningBalanceAdmin, ReconciliationRunAdmin
-from apps.risk.admin.verdicts import OrderVerdictAdmin
+from apps.risk.admin.verdicts import OrderOverrideAdmin, OrderVerdictAdmin
 
 __all__ = [
     "AdoptionAdmin",
@@ -15,6 +15,7 @@ __all__ = [
     "LimitBreachAdmin",
     "LimitRevisionAdmin",
     "OpeningBalanceAdmin",
+    "OrderOverrideAdmin",
     "OrderVerdictAdmin",
     "ReconciliationRunAdmin",
     "RestrictionAdmin",

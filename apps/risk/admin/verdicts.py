@@ -8,8 +8,10 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.risk.models import OrderVerdict
+from apps.risk.models import OrderOverride, OrderVerdict
 from tradeops.lib.admin import ReadOnlyAdmin
+
+WITHIN = "Within all limits."
 
 
 @admin.register(OrderVerdict)
@@ -33,16 +35,35 @@ class OrderVerdictAdmin(ReadOnlyAdmin):
     def first_reason(self, verdict: OrderVerdict) -> str:
         more = len(verdict.reasons) - 1
         if more < 0:
-            return "Within all limits."
+            return "Let pass beyond its limits." if verdict.saw.get("let_pass") else WITHIN
         return f"{verdict.reasons[0]['sentence']}{f' And {more} more.' if more else ''}"
 
     @admin.display(description="Why")
     def why(self, verdict: OrderVerdict) -> SafeString | str:
-        if not verdict.reasons:
-            return "Within all limits."
-        rows = ((reason["code"], reason["sentence"]) for reason in verdict.reasons)
+        let_pass = verdict.saw.get("let_pass", [])
+        if not verdict.reasons and not let_pass:
+            return WITHIN
+        rows = [(reason["code"], reason["sentence"]) for reason in verdict.reasons]
+        rows += [(reason["code"], f"{reason['sentence']} A person let it pass.") for reason in let_pass]
         return format_html("<ul>{}</ul>", format_html_join("", "<li><code>{}</code> {}</li>", rows))
 
     @admin.display(description="What was seen")
     def what_it_saw(self, verdict: OrderVerdict) -> SafeString:
         return format_html("<pre>{}</pre>", json.dumps(verdict.saw, indent=2, ensure_ascii=False))
+
+
+@admin.register(OrderOverride)
+class OrderOverrideAdmin(ReadOnlyAdmin):
+    list_display = ("granted_at", "order", "beyond", "granted_by", "reason", "expires_at")
+    list_select_related = ("order__instrument", "granted_by")
+    search_fields = ("order__instrument__symbol", "granted_by__username", "reason")
+    date_hierarchy = "granted_at"
+    list_per_page = 50
+    fields = ("order", "denied", "beyond", "reason", "granted_by", "granted_at", "expires_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields
+
+    @admin.display(description="Beyond")
+    def beyond(self, override: OrderOverride) -> str:
+        return ", ".join(override.codes)
