@@ -48,16 +48,28 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg] # not subscriptable
 class RestrictionForm(forms.ModelForm):  # type: ignore[type-arg] # not subscriptable
     class Meta:
         model = Restriction
-        fields = ("con_id", "reason")
-        labels = {"con_id": "Contract id"}
+        fields = ("con_id", "person", "strategy", "reason")
 
     def clean_con_id(self) -> int:
         con_id: int = self.cleaned_data["con_id"]
-        if not Instrument.objects.filter(con_id=con_id).exists():
+        if con_id and not Instrument.objects.filter(con_id=con_id).exists():
             raise forms.ValidationError(f"No instrument with the contract id {con_id} is known.")
-        if Restriction.objects.filter(con_id=con_id, lifted_at=None).exists():
-            raise forms.ValidationError("It is restricted already.")
         return con_id
+
+    def clean_person(self) -> str:
+        name: str = self.cleaned_data["person"]
+        if name and not User.objects.filter(username=name).exists():
+            raise forms.ValidationError(f"There is no user {name!r}.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        of = {name: cleaned.get(name) for name in ("con_id", "person", "strategy")}
+        if not self.errors and not any(of.values()):
+            raise forms.ValidationError("Name an instrument, a person or a strategy. To stop everything, halt.")
+        if not self.errors and Restriction.objects.filter(**of, lifted_at=None).exists():
+            raise forms.ValidationError("It is restricted already.")
+        return cleaned
 
     def validate_constraints(self) -> None:
         """Checked above, in words."""

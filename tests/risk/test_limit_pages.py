@@ -134,6 +134,22 @@ def test_restriction_is_set_by_one_and_lifted_by_another() -> None:
     assert row.lifted_by == "ben" and row.lifted_at is not None
 
 
+def test_person_is_restricted_by_one_and_never_lifts_it_himself() -> None:
+    client, _ = signed_in("anna", CHANGE, APPROVE)
+    ben, _ = signed_in("ben", APPROVE)
+    where = "/admin/risk/restriction/"
+    nothing = client.post(where + "add/", {"con_id": "0", "reason": "x"}).content.decode()
+    assert "Name an instrument, a person or a strategy" in nothing
+    nobody = client.post(where + "add/", {"con_id": "0", "person": "zoe", "reason": "x"}).content.decode()
+    assert "There is no user &#x27;zoe&#x27;" in nobody
+    client.post(where + "add/", {"con_id": "0", "person": "ben", "reason": "on leave"})
+    row = Restriction.objects.get()
+    assert row.what == "every instrument by ben" and row.what in client.get(where).content.decode()
+    assert "restriction of your own orders" in press(ben, "lift", row, where)
+    other, _ = signed_in("cleo", APPROVE)
+    assert "1 lifted" in press(other, "lift", row, where)
+
+
 def test_verdict_page_tells_every_reason_and_escapes_it() -> None:
     reasons = [
         {"code": "FUNDS", "sentence": "<b>too dear</b>", "data": {}},

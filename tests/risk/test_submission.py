@@ -32,6 +32,7 @@ from apps.risk import services as risk
 from apps.risk.exceptions import ApprovalError
 from apps.risk.gathering.book import Book
 from apps.risk.models import OrderVerdict, Restriction
+from apps.risk.services import restrictions
 from tests.broker.ledger.builders import make_account, make_order
 from tests.risk.world import Asked, calm, coin, make_world, market, person, terms
 from tradeops.lib import clock
@@ -147,6 +148,37 @@ def test_break_locks_the_instrument_and_restriction_closes_it(quotes: Asked) -> 
     Restriction.objects.create(con_id=1, symbol="BTC", reason="no custody", set_by="anna")
     assert codes(submit()) == {"TRADING_STOPPED", "INSTRUMENT_LOCKED", "INSTRUMENT_RESTRICTED"}
     assert submit(instrument=coin(2, "ETH")).state == OrderState.APPROVED
+
+
+def test_person_or_strategy_may_be_kept_from_an_instrument_or_from_all(quotes: Asked) -> None:
+    """What is held may be closed all the same."""
+    anna, tom = person("anna", PROPOSE, "risk.change_limits"), person("tom", PROPOSE)
+    coin()
+    restrictions.restrict(con_id=1, person="tom", reason="has a seat on its board", user=anna)
+    restrictions.restrict(strategy="momentum", reason="under review", user=anna)
+    barred = submit(user=tom, strategy="")
+    assert codes(barred) == {"INSTRUMENT_RESTRICTED"}
+    assert "BTC by tom, has a seat on its board (by anna)." in barred.state_reason
+    assert submit(user=tom, strategy="", instrument=coin(2, "ETH")).state == OrderState.PROPOSED
+    assert submit(user=anna, strategy="", quantity=D(6)).state == OrderState.PROPOSED
+    assert codes(submit()) == codes(submit(instrument=coin(3, "SOL"))) == {"INSTRUMENT_RESTRICTED"}
+    by_token = risk.submit_order(
+        terms=terms(strategy="", quantity=D(9)), idempotency_key="t", requested_by="token x", on_behalf_of="tom"
+    )
+    assert codes(by_token) == {"INSTRUMENT_RESTRICTED"}
+    shown = risk.preview_order(terms=terms(strategy="", quantity=D(8)), givers=["tom"])
+    assert {code.value for code in shown.verdict.codes} == {"INSTRUMENT_RESTRICTED"}
+    hold("50")
+    closing = {"side": Side.SELL, "purpose": OrderPurpose.EXIT, "quantity": D(7)}
+    assert submit(user=tom, strategy="", **closing).state == OrderState.PROPOSED
+
+
+def test_restriction_of_a_person_is_known_at_approval(quotes: Asked) -> None:
+    anna, tom = person("anna", APPROVE, "risk.change_limits"), person("tom", PROPOSE)
+    order = submit(user=tom, strategy="")
+    restrictions.restrict(person="tom", reason="on leave", user=anna)
+    after = risk.approve_order(order_id=order.pk, user=anna)
+    assert after.state == OrderState.DENIED and "on leave" in after.state_reason
 
 
 @pytest.mark.mission(199)

@@ -73,7 +73,7 @@ def show_ticket(admin: ModelAdmin, request: HttpRequest, instrument: Instrument,
 
 def review(admin: ModelAdmin, request: HttpRequest, form: TicketForm, terms: Terms, problem: str = "") -> HttpResponse:
     """What would be decided now, before anything is written."""
-    judged = risk.preview_order(terms=terms)
+    judged = risk.preview_order(terms=terms, givers=[request.user.get_username()])
     order = Order(instrument=terms.instrument, side=terms.side, quantity=terms.quantity, order_type=terms.order_type)
     context = {
         "instrument": terms.instrument,

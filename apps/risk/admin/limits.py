@@ -144,14 +144,16 @@ class LimitRevisionAdmin(ByService):
 @admin.register(Restriction)
 class RestrictionAdmin(ByService):
     form = RestrictionForm
-    list_display = ("symbol", "con_id", "reason", "set_by", "set_at", "lifted_by", "lifted_at")
+    list_display = ("what", "con_id", "reason", "set_by", "set_at", "lifted_by", "lifted_at")
     list_filter = (("lifted_at", admin.EmptyFieldListFilter),)
-    search_fields = ("symbol", "reason", "set_by")
-    fields = ("con_id", "reason")
+    search_fields = ("symbol", "person", "strategy", "reason", "set_by")
+    fields = ("con_id", "person", "strategy", "reason")
     actions = ("lift",)
 
     def save_model(self, request: HttpRequest, obj: Restriction, form: Any, change: bool) -> None:
-        row = restrictions.restrict_instrument(con_id=obj.con_id, reason=obj.reason, user=person(request))
+        row = restrictions.restrict(
+            con_id=obj.con_id, person=obj.person, strategy=obj.strategy, reason=obj.reason, user=person(request)
+        )
         obj.pk, obj.symbol = row.pk, row.symbol
 
     @admin.action(description="Lift restriction", permissions=["approve"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -50,9 +51,17 @@ def intent_of(terms: Terms, *, parent: Order | None = None, oca_group: str = "")
 
 
 def gather(
-    terms: Terms, answers: Answers, *, now: datetime, besides: UUID | None = None, lately: timedelta = timedelta()
+    terms: Terms,
+    answers: Answers,
+    *,
+    now: datetime,
+    givers: Collection[str] = (),
+    besides: UUID | None = None,
+    lately: timedelta = timedelta(),
 ) -> Facts:
-    """`besides` names the order itself where the ledger has it already; `lately` is how far back repetitions count."""
+    """`besides` names the order itself where the ledger has it already, `givers` who gives it and for whom; `lately` is
+    how far back repetitions count.
+    """
     account, instrument = terms.account, terms.instrument
     found = gate.look(account=account.code, strategy=terms.strategy, con_id=instrument.con_id)
     session = broker_state.session(now=now)
@@ -68,7 +77,7 @@ def gather(
         session_problem="" if session.admits(terms.purpose) else f"{session.state.label}. {session.reason}".strip(),
         restart_is_near=settings.BROKER.restarts.contains(now),
         mode_problem=mode_problem(account),
-        restriction=restriction(instrument),
+        restriction=restriction(instrument, terms.strategy, givers),
         break_problem=break_problem(instrument),
         market_is_open=market_is_open(
             sec_type=instrument.sec_type,
@@ -113,9 +122,11 @@ def mode_problem(account: Account) -> str:
     return "" if traded.pk == account.pk else f"The platform trades {traded.code}, not {account.code}."
 
 
-def restriction(instrument: Instrument) -> str:
-    row = Restriction.objects.filter(con_id=instrument.con_id, lifted_at=None).first()
-    return f"{row.reason} (by {row.set_by})" if row else ""
+def restriction(instrument: Instrument, strategy: str, givers: Collection[str]) -> str:
+    rows = Restriction.objects.filter(
+        con_id__in=(0, instrument.con_id), person__in=("", *givers), strategy__in=("", strategy), lifted_at=None
+    )
+    return "; ".join(f"{row.what}, {row.reason} (by {row.set_by})" for row in rows)
 
 
 def break_problem(instrument: Instrument) -> str:

@@ -56,10 +56,15 @@ class LimitRevision(models.Model):
 
 
 class Restriction(models.Model):
-    """An instrument that may not be entered; an exception to it ends by itself."""
+    """What may not be entered, and by whom: an instrument, all that a person or a strategy gives, or both together.
 
-    con_id = models.BigIntegerField()
-    symbol = models.CharField(max_length=32)
+    `con_id` 0 is every instrument; `person` and `strategy` empty are everybody. Orders by a token are its person's.
+    """
+
+    con_id = models.BigIntegerField(default=0, verbose_name="contract id", help_text="0: every instrument.")
+    symbol = models.CharField(max_length=32, blank=True)
+    person = models.CharField(max_length=150, blank=True, help_text="The username; empty: whoever gives it.")
+    strategy = models.CharField(max_length=64, blank=True, help_text="Empty: every strategy, and people.")
     reason = models.CharField(max_length=500)
     set_by = models.CharField(max_length=150)
     set_at = models.DateTimeField(default=timezone.now)
@@ -70,9 +75,21 @@ class Restriction(models.Model):
         ordering = ["symbol", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["con_id"], condition=Q(lifted_at__isnull=True), name="risk_one_restriction_per_instrument"
-            )
+                fields=["con_id", "person", "strategy"],
+                condition=Q(lifted_at__isnull=True),
+                name="risk_one_restriction_of_a_kind",
+            ),
+            models.CheckConstraint(
+                condition=~Q(con_id=0) | ~Q(person="") | ~Q(strategy=""), name="risk_restriction_of_something"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.symbol}: {self.reason}"
+        return f"{self.what}: {self.reason}"
+
+    @property
+    def what(self) -> str:
+        """What is restricted, in words."""
+        whom = [self.person] if self.person else []
+        whom += [f"strategy {self.strategy}"] if self.strategy else []
+        return " by ".join([self.symbol or "every instrument", *whom])

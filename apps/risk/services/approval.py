@@ -49,6 +49,7 @@ def approve_order(*, order_id: UUID, user: User) -> Order:
             parent=order.parent,
             oca_group=order.oca_group,
             besides=order.pk,
+            givers=(order.requested_by, order.on_behalf_of),
             more=_drift(order, answers),
             may_pass=_let_pass(order),
         )

@@ -45,7 +45,10 @@ def modify_order(
         order = _locked(order_id, lock=True)
         _require_right(order, changes, user)
         terms = changed_terms(order, changes)
-        judged = judge_terms(terms, answers, parent=order.parent, oca_group=order.oca_group, besides=order.pk)
+        givers = (order.requested_by, order.on_behalf_of, requested_by)
+        judged = judge_terms(
+            terms, answers, parent=order.parent, oca_group=order.oca_group, besides=order.pk, givers=givers
+        )
         if judged.verdict.is_approved:
             write_verdict(order, judged, asked_by=requested_by)
             return broker.request_modification(

@@ -107,7 +107,15 @@ def submit_order(
         if not _waits_for_verdict(order):
             return order
         may_pass = frozenset(_override(order, leave).codes) if leave is not None else frozenset[str]()
-        judged = judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=order.pk, may_pass=may_pass)
+        judged = judge_terms(
+            terms,
+            answers,
+            parent=parent,
+            oca_group=oca_group,
+            besides=order.pk,
+            givers=(requested_by, on_behalf_of),
+            may_pass=may_pass,
+        )
         write_verdict(order, judged, asked_by=requested_by)
         return _decide(order, judged.verdict, user)
 
@@ -124,7 +132,12 @@ def _override(order: Order, leave: Leave) -> OrderOverride:
 
 
 def preview_order(
-    *, terms: Terms, parent: Order | None = None, oca_group: str = "", besides: UUID | None = None
+    *,
+    terms: Terms,
+    givers: Collection[str] = (),
+    parent: Order | None = None,
+    oca_group: str = "",
+    besides: UUID | None = None,
 ) -> Judged:
     """What would be decided now, and the margin it would need at the broker. Writes nothing and reserves nothing."""
     intent = gathering.intent_of(terms, parent=parent, oca_group=oca_group)
@@ -132,7 +145,7 @@ def preview_order(
         margin = pool.submit(gathering.ask_margin, terms)
         answers = gathering.ask_broker(terms.account, terms.instrument, closing=intent.is_closing)
         terms = collared(terms, answers)
-        judged = judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=besides)
+        judged = judge_terms(terms, answers, parent=parent, oca_group=oca_group, besides=besides, givers=givers)
         return replace(judged, margin=margin.result())
 
 
@@ -161,18 +174,19 @@ def judge_terms(
     parent: Order | None = None,
     oca_group: str = "",
     besides: UUID | None = None,
+    givers: Collection[str] = (),
     more: Sequence[Reason] = (),
     may_pass: Collection[str] = (),
 ) -> Judged:
-    """Hold the account's lock when the verdict is to be acted on. `more` are reasons that the caller has found,
-    `may_pass` the codes that a person let pass for this order.
+    """Hold the account's lock when the verdict is to be acted on. `givers` are who gives it and for whom, `more`
+    reasons that the caller has found, `may_pass` the codes that a person let pass for this order.
     """
     now = clock.now()
     limits = selectors.effective_limits(
         account=terms.account.code, strategy=terms.strategy, con_id=terms.instrument.con_id, now=now
     )
     lately = timedelta(seconds=float(limits[LimitName.DUPLICATE_SECONDS].value or 0))
-    facts = gathering.gather(terms, answers, now=now, besides=besides, lately=lately)
+    facts = gathering.gather(terms, answers, now=now, givers=givers, besides=besides, lately=lately)
     verdict = judge(gathering.intent_of(terms, parent=parent, oca_group=oca_group), facts, selectors.values_of(limits))
     against = (*verdict.reasons, *more)
     passed = tuple(reason for reason in against if reason.code in may_pass)
