@@ -24,9 +24,9 @@ from apps.risk.choices import RevisionState
 from apps.risk.domain.limits import CATALOGUE, Tighter, tightest
 from apps.risk.exceptions import LimitError
 from apps.risk.models import LimitRevision
-from apps.risk.people import others_with
 from tests.risk.world import person
 from tradeops.lib import clock
+from tradeops.lib.people import others_with
 
 CHANGE, APPROVE = "risk.change_limits", "risk.approve_limits"
 D = Decimal

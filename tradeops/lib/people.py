@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import CommandError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 
@@ -21,3 +22,9 @@ def person(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
+
+
+def others_with(permission: str, person: User | None) -> QuerySet[User]:
+    """Who else could say yes: active people with the permission, by themselves, by a group or as superusers."""
+    found: QuerySet[User] = User.objects.with_perm(permission).order_by("username")
+    return found.exclude(pk=person.pk) if person else found

@@ -50,9 +50,18 @@ class GatewaySessionAdmin(ReadOnlyAdmin):
 
 @admin.register(LiveUnlock)
 class LiveUnlockAdmin(ReadOnlyAdmin):
-    list_display = ["unlocked_at", "unlocked_by", "reason", "is_active", "revoked_by", "revoked_at"]
+    list_display = [
+        "unlocked_at",
+        "unlocked_by",
+        "reason",
+        "confirmed_by",
+        "confirmed_at",
+        "is_active",
+        "revoked_by",
+        "revoked_at",
+    ]
     list_filter = ["is_active"]
-    list_select_related = ["unlocked_by", "revoked_by"]
+    list_select_related = ["unlocked_by", "confirmed_by", "revoked_by"]
     date_hierarchy = "unlocked_at"
 
 

@@ -57,7 +57,7 @@ def _setting_refusal(login: Login) -> str:
     if not login.unlocked:
         return (
             "Live trading is locked: a person with the permission runs "
-            "`manage.py unlock_live --user NAME --reason TEXT`."
+            "`manage.py unlock_live --user NAME --reason TEXT`, a second one confirms it with --confirm."
         )
     return ""
 

@@ -38,11 +38,18 @@ class GatewaySession(models.Model):
 
 
 class LiveUnlock(models.Model):
-    """A person's recorded decision that live trading is allowed. Revoked, it stays as history."""
+    """The recorded decision of two people that live trading is allowed; of one, where nobody else may decide it.
+
+    It holds while it is active and confirmed. Revoked, it stays as history.
+    """
 
     unlocked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     unlocked_at = models.DateTimeField(default=timezone.now)
     reason = models.CharField(max_length=500)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    confirmed_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it waits for a second person.")
     is_active = models.BooleanField(default=True)
     revoked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True

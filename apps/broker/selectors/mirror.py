@@ -92,7 +92,9 @@ def configured_mode() -> TradingMode:
 
 
 def active_unlock() -> LiveUnlock | None:
-    return LiveUnlock.objects.filter(is_active=True).select_related("unlocked_by").first()
+    """The one that holds: confirmed, and not revoked."""
+    rows = LiveUnlock.objects.filter(is_active=True, confirmed_at__isnull=False)
+    return rows.select_related("unlocked_by", "confirmed_by").first()
 
 
 def live_is_unlocked() -> bool:

@@ -13,7 +13,7 @@ from apps.broker.services.orders import (
 )
 from apps.broker.services.payments import book_cash_flow, check_cash_flow, remove_cash_flow
 from apps.broker.services.trading_states import release_trading_state, set_trading_state
-from apps.broker.services.unlocks import revoke_live, unlock_live
+from apps.broker.services.unlocks import confirm_unlock, revoke_live, unlock_live
 
 __all__ = [
     "NoSuchContract",
@@ -24,6 +24,7 @@ __all__ = [
     "book_cash_flow",
     "check_cash_flow",
     "ask_each",
+    "confirm_unlock",
     "deny_order",
     "expire_orders",
     "find_each",

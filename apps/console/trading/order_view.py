@@ -16,10 +16,10 @@ from apps.broker.services.orders import MAY_BE_AT_BROKER, NOT_SENT
 from apps.console.roles import APPROVE_ORDER, CANCEL_ORDER, PROPOSE_ORDER
 from apps.risk.choices import DenialCode, LimitName
 from apps.risk.models import OrderOverride, OrderVerdict
-from apps.risk.people import others_with
 from apps.risk.selectors import effective_limits
 from apps.risk.services.approval import is_own
 from apps.risk.services.overrides import override_problem
+from tradeops.lib.people import others_with
 
 TONES = {
     OrderState.PROPOSED: "warn",

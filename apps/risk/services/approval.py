@@ -19,10 +19,10 @@ from apps.risk.domain.facts import Reason
 from apps.risk.exceptions import ApprovalError
 from apps.risk.gathering import Answers
 from apps.risk.models import OrderOverride
-from apps.risk.people import others_with
 from apps.risk.services.submission import judge_terms, lock_account, require, write_verdict
 from tradeops.lib import clock
 from tradeops.lib.known import Known
+from tradeops.lib.people import others_with
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

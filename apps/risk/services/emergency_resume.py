@@ -23,10 +23,10 @@ from apps.journal import services as journal
 from apps.journal.choices import Level
 from apps.risk import emergency_selectors
 from apps.risk.exceptions import EmergencyError
-from apps.risk.people import others_with
 from apps.risk.services import emergency_flag
 from tradeops.lib import clock
 from tradeops.lib.known import Known
+from tradeops.lib.people import others_with
 from tradeops.lib.texts import storable
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from apps.risk.choices import LimitName, RevisionState
 from apps.risk.domain.limits import CATALOGUE, LimitKind
 from apps.risk.exceptions import LimitError
 from apps.risk.models import LimitRevision
-from apps.risk.people import others_with
 from tradeops.lib import clock
+from tradeops.lib.people import others_with
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -19,9 +19,9 @@ from apps.broker.services.orders import MODIFIABLE
 from apps.risk import gathering
 from apps.risk.domain.facts import CLOSING
 from apps.risk.exceptions import ApprovalError
-from apps.risk.people import others_with
 from apps.risk.services.approval import APPROVE, is_own, terms_of
 from apps.risk.services.submission import PROPOSE, judge_terms, lock_account, require, write_verdict
+from tradeops.lib.people import others_with
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -15,11 +15,11 @@ from apps.journal.choices import Level
 from apps.risk.choices import DenialCode as Code
 from apps.risk.exceptions import ApprovalError
 from apps.risk.models import OrderOverride
-from apps.risk.people import others_with
 from apps.risk.services.approval import is_own, terms_of
 from apps.risk.services.limits import APPROVE
 from apps.risk.services.submission import Leave, require, submit_order
 from tradeops.lib import clock
+from tradeops.lib.people import others_with
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from apps.broker.services import revoke_live, unlock_live
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.journal.models import Event
 from tests.broker.gateway.running import running
+from tests.commands import manage
 from tests.waiting import wait_for
+from tradeops.lib import clock
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -149,6 +152,42 @@ def test_unlock_command_records_who_and_why(trader: User) -> None:
     assert not unlock.is_active and unlock.revoked_by == trader
     with pytest.raises(CommandError, match="nothing to revoke"):
         call_command("unlock_live", user="trader", revoke=True)
+
+
+@pytest.mark.mission(199)
+@pytest.mark.django_db(transaction=True)
+def test_live_session_waits_for_the_second_person(trader: User) -> None:
+    second = User.objects.create_user("second")
+    second.user_permissions.add(Permission.objects.get(codename="unlock_live"))
+    with SimulatorProcess("--accounts", "U1234567") as simulator:
+        live = {"paper_trading": False, "live_ports": frozenset({simulator.port}), "simulated": False}
+        with running(simulator, ready=False, **live) as gateway:
+            gateway.wait_state(SessionState.REFUSED)
+            told = manage("unlock_live", "--user", "trader", "--reason", "Go-live agreed")
+            assert "stays locked until a second person" in told.stdout
+            with pytest.raises(CommandError, match="Somebody else must confirm"):
+                call_command("unlock_live", user="trader", confirm=True)
+            assert not selectors.live_is_unlocked() and simulator.control("status")["connections"] == 0
+            call_command("unlock_live", user="second", confirm=True, verbosity=0)
+            assert gateway.wait_ready().mode == "live"
+    unlock = LiveUnlock.objects.get()
+    assert (unlock.unlocked_by, unlock.confirmed_by) == (trader, second)
+
+
+@pytest.mark.django_db
+def test_unlock_that_nobody_confirms_lapses(trader: User) -> None:
+    second = User.objects.create_user("second")
+    second.user_permissions.add(Permission.objects.get(codename="unlock_live"))
+    with pytest.raises(CommandError, match="No unlock waits"):
+        call_command("unlock_live", user="second", confirm=True)
+    call_command("unlock_live", user="trader", reason="Go-live agreed", verbosity=0)
+    with pytest.raises(CommandError, match="waits for its second person"):
+        call_command("unlock_live", user="second", reason="Me too")
+    LiveUnlock.objects.update(unlocked_at=clock.now() - timedelta(days=1))
+    with pytest.raises(CommandError, match="within a day"):
+        call_command("unlock_live", user="second", confirm=True)
+    call_command("unlock_live", user="second", reason="Once more", verbosity=0)
+    assert LiveUnlock.objects.filter(is_active=True).get().unlocked_by.username == "second"
 
 
 @pytest.mark.django_db
