@@ -14,8 +14,8 @@ from tradeops.lib.people import find_person
 class Command(BaseCommand):
     help = (
         "Unlock live trading in the name of a person, to be confirmed by a second one with --confirm where there is "
-        "one; lock it again with --revoke. Live trading also needs PAPER_TRADING=false, a live port and a live account. "
-        "Both people need the permission broker.unlock_live."
+        "one; lock it again with --revoke. Live trading also needs PAPER_TRADING=false, a live port and a live "
+        "account. Both people need the permission broker.unlock_live."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
