@@ -126,7 +126,11 @@ def restriction(instrument: Instrument, strategy: str, givers: Collection[str]) 
     rows = Restriction.objects.filter(
         con_id__in=(0, instrument.con_id), person__in=("", *givers), strategy__in=("", strategy), lifted_at=None
     )
-    return "; ".join(f"{row.what}, {row.reason} (by {row.set_by})" for row in rows)
+    return "; ".join(f"{_whom(row)}{row.reason} (by {row.set_by})" for row in rows)
+
+
+def _whom(row: Restriction) -> str:
+    return f"{row.what}, " if row.person or row.strategy else ""
 
 
 def break_problem(instrument: Instrument) -> str:
