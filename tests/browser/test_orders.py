@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import sign_in
 from tests.browser.test_desk import keep_picture
@@ -41,29 +42,6 @@ def press_until_focused(page: Page, selector: str, most: int = 40) -> None:
         if page.evaluate("(selector) => document.activeElement?.matches(selector) ?? false", selector):
             return
     raise AssertionError(f"{selector} cannot be reached by the keyboard")
-
-
-def submit_button(page: Page) -> Locator:
-    """The quote of a quiet instrument may have grown too old: judged again, as a person would."""
-    button, again = (page.get_by_role("button", name=name) for name in ("Submit the order", "Judge again"))
-    for _ in range(20):
-        expect(button.or_(again).first).to_be_visible(timeout=SLOW)
-        if button.count():
-            break
-        again.click()
-    return button
-
-
-def ask_for_limit(page: Page, price: str) -> None:
-    """Again where the change was refused for the age of the quote."""
-    for patience in (10_000, 10_000, 10_000, SLOW):
-        page.get_by_label("Limit price").fill(price)
-        page.get_by_role("button", name="Ask for the change").click()
-        try:
-            return expect(page.locator(".order-line")).to_contain_text(f"limit {float(price):g}", timeout=patience)
-        except AssertionError:
-            if patience == SLOW:
-                raise
 
 
 def test_trading_is_stopped_by_keyboard_and_the_receipt_tells_of_it(platform: Platform, page: Page) -> None:
@@ -127,7 +105,7 @@ def test_order_goes_from_the_ticket_to_its_fill(platform: Platform, page: Page) 
     expect(verdict).to_contain_text("Within all limits", timeout=SLOW)
     expect(verdict).to_contain_text("Initial margin")
     fits(page, "review")
-    submit_button(page).dblclick()
+    page.get_by_role("button", name="Submit the order").dblclick()
     expect(page.locator("#order-state")).to_have_text("Proposed", timeout=SLOW)
     expect(page.locator(".countdown")).to_contain_text(re.compile(r"\d+ min \d\d s"))
     expect(page.locator(".quote [data-part=drift]")).to_have_text(re.compile(r"[+-]\d+\.\d\d %"), timeout=SLOW)
@@ -144,12 +122,14 @@ def test_order_goes_from_the_ticket_to_its_fill(platform: Platform, page: Page) 
 def test_working_order_is_changed_and_cancelled_on_its_page(platform: Platform, page: Page) -> None:
     ask = find_instrument(page, "SPY")
     fill_ticket(page, quantity="5", limit=ask * 0.98, reason="a test of changes")
-    submit_button(page).click()
+    page.get_by_role("button", name="Submit the order").click()
     page.get_by_role("button", name="Approve").click(timeout=SLOW)
     state = page.locator("#order-state")
     expect(state).to_have_text("Working", timeout=SLOW)
     lower = f"{ask * 0.975:.2f}"
-    ask_for_limit(page, lower)
+    page.get_by_label("Limit price").fill(lower)
+    page.get_by_role("button", name="Ask for the change").click()
+    expect(page.locator(".order-line")).to_contain_text(f"limit {float(lower):g}", timeout=SLOW)
     expect(page.locator(".pending")).to_have_count(0, timeout=SLOW)
     at_broker = [row for row in platform.control("orders")["orders"] if row["status"] in ("Submitted", "PreSubmitted")]
     assert [float(row["limit_price"]) for row in at_broker] == [float(lower)], at_broker
@@ -180,3 +160,24 @@ if not User.objects.filter(username="watcher").exists():
     user = User.objects.create_user("watcher", password="a long enough pass phrase")
     assign_role(user=user, role="viewer", actor="test")
 """
+
+
+def test_order_beyond_a_limit_is_let_pass_on_its_page(platform: Platform, page: Page) -> None:
+    ask = find_instrument(page, "SPY")
+    equity = float(platform.query("SELECT value FROM broker_accountvalue WHERE tag = 'NetLiquidation'")[0][0])
+    quantity = str(math.ceil(equity * 0.03 / ask))
+    fill_ticket(page, quantity=quantity, limit=ask * 0.98, reason="a test of leave")
+    expect(page.locator(".verdict")).to_contain_text("MAX_ORDER_VALUE", timeout=SLOW)
+    page.get_by_role("button", name="Ask to let it pass").click()
+    state = page.locator("#order-state")
+    expect(state).to_have_text("Denied", timeout=SLOW)
+    fits(page, "order-denied")
+    page.get_by_label("Let this one order pass").fill("the fund pays out today")
+    page.get_by_role("button", name="Let it pass").click()
+    expect(state).to_have_text("Proposed", timeout=SLOW)
+    expect(page.get_by_role("heading", name="Beyond its limits, by a person's leave")).to_be_visible()
+    fits(page, "order-let-pass")
+    page.get_by_role("button", name="Approve").click()
+    expect(state).to_have_text("Working", timeout=SLOW)
+    page.get_by_role("button", name="Cancel the order").click()
+    expect(state).to_have_text("Cancelled", timeout=SLOW)

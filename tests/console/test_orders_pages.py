@@ -90,7 +90,7 @@ def test_verdict_is_shown_before_anything_is_written(spy: Instrument, enter: Cal
     page = enter("trader").post(ADD, ticket(spy, review="")).content.decode()
     assert "Would be denied" in page and "gateway not running" in page
     assert "Something that must be known is not" in page and "1,500.75 USD" in page
-    assert 'name="submit"' not in page and 'name="key"' in page
+    assert 'name="submit"' not in page and 'name="key"' in page and "let it pass" not in page
     assert not Order.objects.exists()
 
 
@@ -107,6 +107,7 @@ def test_denied_ticket_and_its_order_name_the_limit_and_how_to_change_it(
     for page in (review, order):
         assert "The order is worth 5000.00, 5.0% of the capital of 100000.00; 2.0% are allowed." in page
         assert "manage.py set_limit MAX_ORDER_VALUE VALUE" in page and 'href="/admin/risk/limitrevision/"' in page
+    assert "Ask to let it pass" in review
 
 
 def test_double_click_is_one_order_and_its_page_says_why_it_was_refused(

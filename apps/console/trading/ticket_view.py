@@ -19,6 +19,7 @@ from apps.console.trading.ticket import TicketForm, fresh_ticket
 from apps.risk import services as risk
 from apps.risk.domain.facts import Facts
 from apps.risk.gathering import Margin
+from apps.risk.services.overrides import may_be_let_pass
 from apps.risk.services.submission import Judged
 from tradeops.lib import clock
 from tradeops.lib.admin import ModelAdmin
@@ -80,6 +81,7 @@ def review(admin: ModelAdmin, request: HttpRequest, form: TicketForm, terms: Ter
         "form": form,
         "terms": judged.terms,
         "verdict": judged.verdict,
+        "may_be_let_pass": may_be_let_pass(judged.verdict),
         "quote": judged.facts.quote.value if isinstance(judged.facts.quote, Known) else None,
         "quote_unknown": judged.facts.quote.reason if isinstance(judged.facts.quote, Unknown) else "",
         "figures": figures(judged, terms),

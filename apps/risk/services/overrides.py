@@ -13,6 +13,7 @@ from apps.broker.services import Terms
 from apps.journal import services as journal
 from apps.journal.choices import Level
 from apps.risk.choices import DenialCode as Code
+from apps.risk.domain.facts import Verdict
 from apps.risk.exceptions import ApprovalError
 from apps.risk.models import OrderOverride
 from apps.risk.services.approval import is_own, terms_of
@@ -46,7 +47,7 @@ def override_problem(order: Order, user: User) -> str:
     codes = codes_of(order)
     if not codes:
         return f"{order} was not denied by its limits."
-    if firm := sorted(code for code in codes if code not in MAY_PASS):
+    if firm := sorted(codes - MAY_PASS):
         return f"No leave makes good: {', '.join(Code(code).label.lower() for code in firm)}."
     if not user.has_perm(APPROVE):
         return f"{user.get_username()} lacks the permission {APPROVE}: an administrator grants it."
@@ -85,6 +86,10 @@ def override_order(*, order_id: UUID, user: User, reason: str) -> Order:
         actor=user.get_username(),
     )
     return order
+
+
+def may_be_let_pass(verdict: Verdict) -> bool:
+    return not verdict.is_approved and verdict.codes <= MAY_PASS
 
 
 def codes_of(denied: Order) -> set[str]:
