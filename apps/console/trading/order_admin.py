@@ -184,7 +184,7 @@ class OrderAdmin(ReadOnlyAdmin):
             self.message_user(request, str(error), messages.ERROR)
         else:
             order = given
-            self.message_user(request, f"{order}: {order.get_state_display().lower()}.", messages.INFO)
+            self.message_user(request, *order_view.outcome(order))
         return HttpResponseRedirect(reverse("admin:broker_order_change", args=[order.pk]))
 
     def cancel(self, request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.models import User
 
 from apps.broker.choices import OrderState
@@ -94,6 +95,12 @@ def rights_of(order: Order, user: User) -> Rights:
         and (judges or user.has_perm(PROPOSE_ORDER)),
         override=state is OrderState.DENIED and not override_problem(order, user),
     )
+
+
+def outcome(order: Order) -> tuple[str, int]:
+    """What came of an order that was just given, and how loud to say it."""
+    level = messages.WARNING if order.state in REFUSED else messages.INFO
+    return f"{order}: {order.get_state_display().lower()}.", level
 
 
 def context_of(order: Order, user: User) -> dict[str, Any]:

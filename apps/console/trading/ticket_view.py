@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -14,6 +13,7 @@ from apps.broker import services as broker
 from apps.broker.models import Instrument, Order, Position
 from apps.broker.services import Terms
 from apps.console.trading import market
+from apps.console.trading.order_view import outcome
 from apps.console.trading.terms import terms_of
 from apps.console.trading.ticket import TicketForm, fresh_ticket
 from apps.risk import services as risk
@@ -103,7 +103,7 @@ def submit(admin: ModelAdmin, request: HttpRequest, form: TicketForm, terms: Ter
         )
     except TradeOpsError as error:
         return review(admin, request, form, terms, problem=str(error))
-    admin.message_user(request, f"{order}: {order.get_state_display().lower()}.", messages.INFO)
+    admin.message_user(request, *outcome(order))
     return HttpResponseRedirect(reverse("admin:broker_order_change", args=[order.pk]))
 
 
