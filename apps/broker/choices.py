@@ -15,6 +15,10 @@ class SessionState(models.TextChoices):
     REFUSED = "refused", "Refused"
 
 
+# In these states every change at the broker reaches the tables at once.
+FOLLOWING = frozenset({SessionState.READY, SessionState.DATA_DEGRADED, SessionState.COMPETING_SESSION})
+
+
 class TradingMode(models.TextChoices):
     PAPER = "paper", "Paper"
     LIVE = "live", "Live"
