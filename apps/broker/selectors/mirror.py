@@ -176,6 +176,11 @@ def planned_restart() -> str:
     return f"the broker's planned restart, since {view.state_since:%H:%M} UTC"
 
 
+def planned_outage(at: datetime) -> tuple[datetime, datetime] | None:
+    """From when to when the broker's planned restart lasts that contains this moment; None where none does."""
+    return settings.BROKER.restarts.around(at)
+
+
 def _why_not_running(row: GatewaySession) -> str:
     if row.heartbeat_at is None or row.reason == "stopped":
         return GATEWAY_NOT_RUNNING
