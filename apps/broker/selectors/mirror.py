@@ -118,6 +118,16 @@ def positions(account: str = "") -> Known[list[Position]] | Unknown:
     return _believed(list(rows.filter(account__code=account) if account else rows))
 
 
+def count_positions() -> Known[int] | Unknown:
+    """Of all accounts; as `positions`."""
+    return _believed(Position.objects.exclude(quantity=0).count())
+
+
+def count_open_orders() -> Known[int] | Unknown:
+    """Of all accounts; as `open_orders`."""
+    return _believed(BrokerOrder.objects.filter(is_open=True).count())
+
+
 def open_orders(account: str = "") -> Known[list[BrokerOrder]] | Unknown:
     """Orders that work at the broker, of every client; as `positions`."""
     rows = BrokerOrder.objects.filter(is_open=True).select_related("account", "instrument")
