@@ -140,7 +140,6 @@ class StopSource(models.TextChoices):
     LIMIT = "limit", "A limit"
     BREAKER = "breaker", "A circuit breaker"
     RECONCILIATION = "reconciliation", "Reconciliation"
-    RESTORE = "restore", "A restored backup"
     BROKER = "broker", "A warning of the broker"
 
 
@@ -161,7 +160,6 @@ class EmergencyState(models.TextChoices):
     REQUESTED = "requested", "Requested"
     CANCELLING = "cancelling", "Cancelling orders"
     CLOSING = "closing", "Closing positions"
-    VERIFYING = "verifying", "Verifying at the broker"
     DONE = "done", "Done and verified at the broker"
     OTHERS = "others", "Done for ours, but orders of others still work"
     ESCALATED = "escalated", "Not verified: a person must look"
