@@ -15,6 +15,10 @@ class SessionState(models.TextChoices):
     REFUSED = "refused", "Refused"
 
 
+# In these states every change at the broker reaches the tables at once.
+FOLLOWING = frozenset({SessionState.READY, SessionState.DATA_DEGRADED, SessionState.COMPETING_SESSION})
+
+
 class TradingMode(models.TextChoices):
     PAPER = "paper", "Paper"
     LIVE = "live", "Live"
@@ -136,7 +140,6 @@ class StopSource(models.TextChoices):
     LIMIT = "limit", "A limit"
     BREAKER = "breaker", "A circuit breaker"
     RECONCILIATION = "reconciliation", "Reconciliation"
-    RESTORE = "restore", "A restored backup"
     BROKER = "broker", "A warning of the broker"
 
 
@@ -157,7 +160,6 @@ class EmergencyState(models.TextChoices):
     REQUESTED = "requested", "Requested"
     CANCELLING = "cancelling", "Cancelling orders"
     CLOSING = "closing", "Closing positions"
-    VERIFYING = "verifying", "Verifying at the broker"
     DONE = "done", "Done and verified at the broker"
     OTHERS = "others", "Done for ours, but orders of others still work"
     ESCALATED = "escalated", "Not verified: a person must look"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from io import BytesIO
@@ -20,6 +21,8 @@ from apps.console.database import ask_database
 from apps.console.hub import hub
 from apps.console.origin import origin_is_ours
 from apps.console.outbox import Outbox, Send
+from apps.console.seats import TOO_MANY as TOO_MANY_PAGES
+from apps.console.seats import seats, user_of
 from apps.console.wire import Encoded, encode_event, events_message, portions
 from apps.journal import selectors as journal
 
@@ -31,7 +34,9 @@ PAGE_SECONDS = 30
 
 # All from the range for applications: daphne refuses to send others.
 STOPPING, UNSUPPORTED, TOO_SLOW, TOO_BIG, TRY_LATER = 4001, 4003, 4008, 4009, 4013
-SIGNED_OUT, NOT_ALLOWED, NOT_FOUND, TOO_MANY = 4401, 4403, 4404, 4429
+SIGNED_OUT, NOT_ALLOWED, NOT_FOUND, TOO_MANY, NO_SEAT = 4401, 4403, 4404, 4429, 4430
+# Daphne sends no reason with a code: a client without the desk's own list is told in a message.
+LAST_WORDS = {NO_SEAT: json.dumps({"type": "refused", "reason": TOO_MANY_PAGES})}
 CLOSE_CODES = {Verdict.UNKNOWN: SIGNED_OUT, Verdict.FORBIDDEN: NOT_ALLOWED, None: TRY_LATER}
 
 
@@ -47,6 +52,8 @@ async def desk_socket(scope: dict[str, Any], receive: Any, send: Send) -> None:
     await send({"type": "websocket.accept"})
     client = DeskClient(credential or Credential(Kind.SESSION, ""), send)
     code = await client.serve(receive, after=after_id(scope))
+    if code in LAST_WORDS:
+        await send({"type": "websocket.send", "text": LAST_WORDS[code]})
     if code is not None:
         await send({"type": "websocket.close", "code": code})
 
@@ -81,6 +88,8 @@ class DeskClient:
         self.has_desk = False
         self._send = send
         self._last_number = 0
+        self._seat = ""
+        self._is_over = False
         self._ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self._outbox = Outbox(send, on_stalled=lambda: self._end(TOO_SLOW), on_gone=lambda: self._end(None))
 
@@ -98,6 +107,9 @@ class DeskClient:
             conversation.cancel()
             hub().leave(self)
             self._outbox.close()
+            self._is_over = True
+            if self._seat:
+                seats.leave(self._seat)
 
     def deliver(self, events: Sequence[Encoded]) -> None:
         if events[0].number <= self._last_number:
@@ -134,6 +146,10 @@ class DeskClient:
             verdict = await ask_database(access.verdict_on, self.credential)
             if verdict != Verdict.WELCOME:
                 return CLOSE_CODES[verdict]
+            user = user_of(self.credential)
+            if self._is_over or not seats.take(user):
+                return NO_SEAT
+            self._seat = user
             await hub().start()
             async for page in catch_up(hub(), self, await self._first_page(after)):
                 await self._send_page(page)

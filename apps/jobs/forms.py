@@ -8,6 +8,7 @@ from django import forms
 from apps.jobs import registry, selectors
 from apps.jobs.domain.calendars import EXCHANGES
 from apps.jobs.exceptions import InvalidSchedule
+from apps.jobs.misfits import misfit
 from apps.jobs.models import JobSchedule
 from apps.jobs.selectors import PlannedSlot
 from apps.jobs.services import schedule_rules
@@ -19,10 +20,14 @@ PREVIEWED = 5
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """When a schedule would run. `note` says what else must be known, or why there is nothing to show."""
+    """When a schedule would run. `note` says what else must be known, or why there is nothing to show.
+
+    `warning`: a run among the next that cannot succeed.
+    """
 
     slots: list[PlannedSlot]
     note: str
+    warning: str = ""
 
 
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg] # not subscriptable
@@ -75,12 +80,13 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg] # not subscriptab
         """Of what has been entered, or of what is stored when nothing has."""
         if self.is_bound and self.errors:
             return Preview([], "Mend the errors above to see when it would run.")
-        schedule = self.instance
+        schedule, now = self.instance, clock.now()
         try:
-            slots = selectors.next_slots(schedule, PREVIEWED, clock.now())
+            slots = selectors.next_slots(schedule, PREVIEWED, now)
+            warning = misfit(schedule, now=now)
         except InvalidSchedule as error:
             return Preview([], str(error))
-        return Preview(slots, _note(schedule, slots))
+        return Preview(slots, _note(schedule, slots), warning)
 
 
 def _note(schedule: JobSchedule, slots: list[PlannedSlot]) -> str:

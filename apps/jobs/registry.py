@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,8 @@ from apps.jobs.exceptions import InvalidJob, UnknownJob
 JobFunction = Callable[[JobContext], dict[str, Any]]
 # Why the job cannot run just now; "" when it can.
 Waits = Callable[[], str]
+# From when to when what the job needs is away as planned, if it is at that moment.
+Outage = Callable[[datetime], tuple[datetime, datetime] | None]
 
 RUN_PERMISSION = "jobs.run_job"
 
@@ -47,6 +50,7 @@ class Job:
     grace_minutes: int = 60
     depends_on: str = ""
     waits_for: Waits | None = None
+    planned_outage: Outage | None = None
     wait_limit: int = 2 * 3600
     why_then: str = ""
 
@@ -76,6 +80,7 @@ def job(
     grace_minutes: int = 60,
     depends_on: str = "",
     waits_for: Waits | None = None,
+    planned_outage: Outage | None = None,
     wait_limit: int = 2 * 3600,
     why_then: str = "",
 ) -> Callable[[JobFunction], JobFunction]:
@@ -103,6 +108,7 @@ def job(
                 grace_minutes=grace_minutes,
                 depends_on=depends_on,
                 waits_for=waits_for,
+                planned_outage=planned_outage,
                 wait_limit=wait_limit,
                 why_then=why_then,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from apps.broker import selectors as broker
 from apps.broker.choices import EmergencyKind, OrderPurpose, OrderState, Scope, StopSource, TradingPermission
@@ -32,6 +32,15 @@ class StopInForce:
     def __str__(self) -> str:
         where = f"{self.scope.label} {self.target}".strip()
         return f"{where}: {self.permission.label} ({self.source}) by {self.set_by}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToCancel:
+    """`entries` and `external` are among the `orders`."""
+
+    orders: int
+    entries: int
+    external: int
 
 
 def stops_in_force() -> list[StopInForce]:
@@ -80,6 +89,17 @@ def orders_to_cancel(scope: Scope, target: str, *, entries_only: bool) -> list[O
     """What a halt or cancel-all would find in the ledger now."""
     rows = Order.objects.filter(_in_scope(scope, target), state__in=AT_RISK).select_related("account", "instrument")
     return list(rows.filter(purpose=OrderPurpose.ENTRY) if entries_only else rows)
+
+
+def count_to_cancel() -> ToCancel:
+    """Of what a cancel of everything would find now."""
+    return ToCancel(
+        **Order.objects.filter(state__in=AT_RISK).aggregate(
+            orders=Count("pk"),
+            entries=Count("pk", filter=Q(purpose=OrderPurpose.ENTRY)),
+            external=Count("pk", filter=Q(is_external=True)),
+        )
+    )
 
 
 def _in_scope(scope: Scope, target: str) -> Q:

@@ -23,6 +23,7 @@ from apps.snapshots.trading_day import NEW_YORK, trading_day
     catch_up="skip",
     grace_minutes=420,
     waits_for=broker.planned_restart,
+    planned_outage=broker.planned_outage,
 )
 def daily_snapshot(context: JobContext) -> dict[str, Any]:
     """After the London close: the account's worth and positions, one snapshot a UTC date."""
@@ -60,6 +61,7 @@ def describe(valuation: Valuation) -> dict[str, Any]:
     catch_up="skip",
     grace_minutes=470,
     waits_for=broker.planned_restart,
+    planned_outage=broker.planned_outage,
     why_then=(
         "That is 16:05 in New York, 13:05 on half-days: the day's orders have settled, prices are final, and the "
         "broker is asked less than at the close itself. A run that is missed is caught up once, on the same day only: "

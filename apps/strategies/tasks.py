@@ -17,6 +17,7 @@ from apps.strategies.rebalancing import store_recommendation
     time_zone="UTC",
     timeout=240,
     waits_for=broker.planned_restart,
+    planned_outage=broker.planned_outage,
 )
 def weekly_rebalance(context: JobContext) -> dict[str, Any]:
     """Ranks the sector funds and says what to trade before Monday. Sends no orders."""
@@ -38,7 +39,14 @@ def weekly_rebalance(context: JobContext) -> dict[str, Any]:
     }
 
 
-@job(name="monthly_signal", title="Momentum signal", aliases=("signal",), timeout=240, waits_for=broker.planned_restart)
+@job(
+    name="monthly_signal",
+    title="Momentum signal",
+    aliases=("signal",),
+    timeout=240,
+    waits_for=broker.planned_restart,
+    planned_outage=broker.planned_outage,
+)
 def monthly_signal(context: JobContext) -> dict[str, Any]:
     """The ranking alone, for whoever schedules it; the weekly job makes its own."""
     computed = services.compute_signal(now=context.now, progress=context.progress)

@@ -7,11 +7,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from apps.broker.models import Closing, ExternalOrder, HoldingChange, Trade, TradingState, UnmatchedClosing
 from tradeops.lib.admin import ReadOnlyAdmin, ReadOnlyInline
+
+# An open trade may have been reduced a thousand times.
+MOST_CLOSINGS = 100
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -26,13 +30,25 @@ class StandingFilter(admin.SimpleListFilter):
         return queryset.filter(closed_at__isnull=value == "open") if value in ("open", "closed") else queryset
 
 
+class NewestClosings(BaseInlineFormSet):  # type: ignore[type-arg] # not subscriptable
+    def get_queryset(self) -> QuerySet[Closing]:
+        return super().get_queryset()[:MOST_CLOSINGS]
+
+
 class ClosingInline(ReadOnlyInline):
     model = Closing
     fields = [
         *("opened_at", "closed_at", "quantity", "entry_value", "exit_value", "commission", "net", "net_base"),
         *("entry_order", "exit_order"),
     ]
-    ordering = ["closed_at", "id"]
+    ordering = ["-closed_at", "-id"]
+    formset = NewestClosings
+
+    def get_formset(self, request: HttpRequest, obj: Trade | None = None, **kwargs: Any) -> Any:
+        count = obj.closings.count() if obj is not None else 0
+        if count > MOST_CLOSINGS:
+            self.verbose_name_plural = f"Closings: the newest {MOST_CLOSINGS}, and {count - MOST_CLOSINGS} more"
+        return super().get_formset(request, obj, **kwargs)
 
 
 @admin.register(Trade)

@@ -36,9 +36,14 @@ class RestartWindow:
     weekdays: frozenset[int] = EVERY_DAY
 
     def contains(self, now: datetime) -> bool:
+        return self.around(now) is not None
+
+    def around(self, now: datetime) -> tuple[datetime, datetime] | None:
+        """When the window that contains this moment begins and ends, its margins included; None outside."""
         if self.starts_at == self.ends_at:
-            return False
-        return any(start - MARGIN <= now < end + MARGIN for start, end in self._around(now))
+            return None
+        spans = ((start - MARGIN, end + MARGIN) for start, end in self._around(now))
+        return next(((start, end) for start, end in spans if start <= now < end), None)
 
     def _around(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """In UTC: two times of one zone would be compared by their clocks, which is wrong on the days these change."""
@@ -80,3 +85,8 @@ class RestartCalendar:
 
     def contains(self, now: datetime) -> bool:
         return any(window.contains(now) for window in self.windows)
+
+    def around(self, now: datetime) -> tuple[datetime, datetime] | None:
+        """Of the windows that contain this moment the earliest beginning and the latest end; None outside of all."""
+        spans = [span for window in self.windows if (span := window.around(now)) is not None]
+        return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else None

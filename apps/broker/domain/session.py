@@ -55,11 +55,18 @@ class CompetitionEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedJudged:
+    """`silence` empty: prices move."""
+
+    silence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     reason: str
 
 
-SessionEvent = LinkUp | LinkDown | BrokerMessage | GuardDecided | SyncEnded | CompetitionEnded | Stopped
+SessionEvent = LinkUp | LinkDown | BrokerMessage | GuardDecided | SyncEnded | CompetitionEnded | FeedJudged | Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Facts:
     sync_problem: str = ""
     competing: str = ""
     broken_farms: frozenset[str] = frozenset()
+    silent_feed: str = ""
 
     @property
     def broker_reachable(self) -> bool:
@@ -104,6 +112,8 @@ def apply(facts: Facts, event: SessionEvent) -> Facts:
             return replace(facts, synchronised=not problem, sync_problem=problem)
         case CompetitionEnded():
             return replace(facts, competing="")
+        case FeedJudged(silence):
+            return replace(facts, silent_feed=silence)
         case Stopped(reason):
             return replace(facts, stopped=reason, trading_up=False, data_up=False, synchronised=False)
 
@@ -125,6 +135,8 @@ def decide(facts: Facts, *, now: datetime, calendar: RestartCalendar) -> Verdict
     if facts.broken_farms:
         farms = ", ".join(sorted(facts.broken_farms))
         return Verdict(SessionState.DATA_DEGRADED, f"IB reports broken data farms: {farms}.")
+    if facts.silent_feed:
+        return Verdict(SessionState.DATA_DEGRADED, facts.silent_feed)
     return Verdict(SessionState.READY)
 
 

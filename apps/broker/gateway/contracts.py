@@ -62,6 +62,10 @@ class Contracts:
             self.learn(row)
         return self._described[con_id]
 
+    def described_before(self, con_id: int) -> InstrumentRow | None:
+        """Without asking anybody."""
+        return self._described.get(con_id)
+
     async def for_data(self, con_id: int) -> Contract:
         """Raises BrokerError when the broker knows no such contract or cannot be asked."""
         if con_id not in self._known:

@@ -38,6 +38,7 @@ from apps.broker.gateway.position_prices import PositionPrices
 from apps.broker.gateway.price_board import PriceBoard
 from apps.broker.gateway.quotes import Quotes
 from apps.broker.gateway.session_keeper import SessionKeeper
+from apps.broker.gateway.silence import SilenceWatch
 from apps.broker.gateway.synchroniser import Synchroniser
 from apps.broker.gateway.writer import MirrorWriter
 from tradeops.lib import clock, crossing, listen
@@ -78,6 +79,7 @@ class Gateway:
             may_open=lambda: self.keeper.facts.data_up and not self.keeper.facts.competing,
         )
         self.competition = CompetitionWatch(self.keeper, self.quotes)
+        self.silence = SilenceWatch(self.lines, self.contracts, self.keeper)
         self.history = History(self.data, self.contracts)
         self.desk = Desk(
             Answers(
@@ -146,6 +148,7 @@ class Gateway:
             self.contracts.run(),
             self.position_prices.run(),
             self.competition.run(),
+            self.silence.run(),
             self.desk.run(),
             self.equity.run(),
             *self.orders.work(),

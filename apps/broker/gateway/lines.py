@@ -12,10 +12,11 @@ from functools import partial
 from ib_async import IB, Contract, Ticker
 
 from apps.broker.choices import Priority
-from apps.broker.domain.codes import Meaning, rule_for
+from apps.broker.domain.codes import Meaning, farm_of, rule_for
 from apps.broker.exceptions import NotConnectedError, TurnDroppedError
 from apps.broker.gateway.library import cancel_subscription, forget_ticker, subscribe
 from apps.broker.gateway.link import Link
+from apps.broker.gateway.pulse import Pulse
 
 LIVE, DELAYED, DELAYED_FROZEN = 1, 3, 4
 REFUSALS = frozenset({Meaning.NOT_ENTITLED, Meaning.COMPETING_SESSION, Meaning.NO_LINES, Meaning.REQUEST})
@@ -23,7 +24,8 @@ LINK_LOST = -1
 DATA_LOST, DATA_KEPT, TOO_FAST = 1101, 1102, 100
 # A message that came too fast is refused without its name: a cancel that left so lately may be the one.
 SUSPECT_SECONDS = 2.0
-# The broker says that it kept the subscriptions; one that is silent for so long is asked for anew.
+# The broker says that it kept the subscriptions, or that a data farm is well again; what is silent for so long after
+# that is asked for anew.
 SILENT_SECONDS = 20.0
 # A kept line that was silent for longer says nothing about now: who must know asks anew.
 QUIET_SECONDS = 2.0
@@ -48,6 +50,7 @@ class Line:
     ib: IB
     ticker: Ticker
     request_id: int
+    opened_at: float
     holders: int = 1
     code: int = 0
     text: str = ""
@@ -61,8 +64,8 @@ class Line:
     def is_known_to_broker(self) -> bool:
         return self.code == 0 or rule_for(self.code).meaning is Meaning.COMPETING_SESSION
 
-    def hear(self) -> None:
-        self.heard_at = asyncio.get_running_loop().time()
+    def hear(self, now: float) -> None:
+        self.heard_at = now
         self.changed.set()
 
     def refuse(self, code: int, text: str) -> None:
@@ -75,6 +78,7 @@ class Lines:
         self.budget = budget
         self.most_used = 0
         self.in_use = 0
+        self.pulse = Pulse()
         self._link = link
         self._free = asyncio.Semaphore(budget)
         self._lines: dict[int, Line] = {}
@@ -85,6 +89,7 @@ class Lines:
         self._cancelled: deque[tuple[float, Line]] = deque(maxlen=budget)
         self._kept: dict[int, Line] = {}
         self._burst_ends_at = 0.0
+        self._broken_farms: set[str] = set()
 
     @property
     def most_kept(self) -> int:
@@ -132,6 +137,10 @@ class Lines:
         line = self._kept.get(con_id)
         return line if line is not None and line.code == 0 else None
 
+    def kept_live(self) -> list[Contract]:
+        """What the broker should be telling live prices of."""
+        return [line.contract for line in self._kept.values() if line.code == 0 and line.data_type == LIVE]
+
     def drop(self, line: Line) -> None:
         if self.keeps(line):
             del self._kept[line.contract.conId]
@@ -166,6 +175,7 @@ class Lines:
     def on_connected(self) -> None:
         """A new connection knows of no subscription and delivers live data."""
         self._data_type = LIVE
+        self._broken_farms.clear()
         self._end_all(LINK_LOST, "The data link was lost.")
 
     def on_down(self) -> None:
@@ -174,7 +184,7 @@ class Lines:
     def on_message(self, request_id: int, code: int, text: str) -> None:
         if code == DATA_LOST:
             self._end_all(code, text)
-        if code == DATA_KEPT:
+        if code == DATA_KEPT or self._mends_farm(code, text):
             loop = asyncio.get_running_loop()
             loop.call_later(SILENT_SECONDS, self._drop_silent, loop.time())
         if code == TOO_FAST:
@@ -182,6 +192,16 @@ class Lines:
         line = self._by_request.get(request_id)
         if line is not None and rule_for(code).meaning in REFUSALS:
             line.refuse(code, text)
+
+    def _mends_farm(self, code: int, text: str) -> bool:
+        """Was this farm broken until now? The broker tells after each login of many that they are well."""
+        match rule_for(code).meaning:
+            case Meaning.FARM_BROKEN:
+                self._broken_farms.add(farm_of(code, text))
+            case Meaning.FARM_OK if (farm := farm_of(code, text)) in self._broken_farms:
+                self._broken_farms.remove(farm)
+                return True
+        return False
 
     def _drop_silent(self, since: float) -> None:
         """Whoever keeps it opens it anew."""
@@ -246,10 +266,15 @@ class Lines:
 
     def _subscribe(self, ib: IB, contract: Contract, data_type: int) -> Line:
         ticker, request_id = subscribe(ib, contract)
-        line = Line(contract, data_type, ib, ticker, request_id)
-        ticker.updateEvent.connect(lambda ticker: line.hear())
+        line = Line(contract, data_type, ib, ticker, request_id, asyncio.get_running_loop().time())
+        ticker.updateEvent.connect(lambda ticker: self._hear(line))
         self._lines[contract.conId] = self._by_request[request_id] = line
         return line
+
+    def _hear(self, line: Line) -> None:
+        now = asyncio.get_running_loop().time()
+        line.hear(now)
+        self.pulse.hear(line.contract.conId, now=now, opened_at=line.opened_at)
 
     def _let_go(self, line: Line) -> None:
         line.holders -= 1

@@ -6,17 +6,17 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError
 
-from apps.broker.choices import OrderPurpose, SessionState
+from apps.broker.choices import FOLLOWING, OrderPurpose, SessionState
 from apps.broker.domain.codes import Meaning, Severity, rule_for
 from apps.broker.domain.orders import sendable
 from apps.broker.domain.restart_window import RestartCalendar
 from apps.broker.domain.session import BrokerMessage, Facts, SessionEvent, Verdict, apply, decide
-from apps.broker.gateway.session_rows import Notice, Transition, write_session
+from apps.broker.gateway.session_rows import Notice, Transition, begin_session, write_session
 from apps.journal.choices import Level
 from tradeops.lib import clock, crossing
 
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 2.0
 REASON_LENGTH = 300
+# One that breaks off sooner was none: a loop of logins and losses is an absence.
+SETTLED_AFTER = timedelta(seconds=30)
 # While the database is away; the oldest go first.
 MOST_WAITING = 500
 SAME_NOTICE_SECONDS = 60.0
@@ -57,6 +59,9 @@ class SessionKeeper:
         self._transitions: deque[Transition] = deque(maxlen=MOST_WAITING)
         self._notices: deque[Notice] = deque(maxlen=MOST_WAITING)
         self._noticed: dict[tuple[int, str], datetime] = {}
+        self._following_since = self.since
+        self._settled_at: datetime | None = None
+        self._has_begun = False
         self._wake = asyncio.Event()
         # At once, or a gateway that was killed would still seem to be ready.
         self._wake.set()
@@ -82,6 +87,8 @@ class SessionKeeper:
         self._transitions.append(Transition(before, verdict.state, verdict.reason, now, self._epoch(), expected))
         if verdict.state is not before:
             self.since = now
+        if before not in FOLLOWING:
+            self._following_since = now
         self.verdict = verdict
         self._wake.set()
 
@@ -104,6 +111,12 @@ class SessionKeeper:
         self._notices.append(Notice(code, text[:1000], rule.meaning.value, LEVELS[rule.severity], step))
         self._wake.set()
 
+    def _settled(self, now: datetime) -> dict[str, datetime]:
+        holds = self.verdict.state in FOLLOWING and now - self._following_since >= SETTLED_AFTER
+        if holds or self.verdict.state is SessionState.PLANNED_RESTART:
+            self._settled_at = now
+        return {"settled_at": self._settled_at} if self._settled_at is not None else {}
+
     async def run(self) -> None:
         away = False
         while True:
@@ -124,8 +137,12 @@ class SessionKeeper:
         """Raises DatabaseError; nothing is forgotten then."""
         self._wake.clear()
         transitions, notices = list(self._transitions), list(self._notices)
+        if not self._has_begun:
+            await crossing.in_database(begin_session, clock.now())
+            self._has_begun = True
         values = {
             **self._values(),
+            **self._settled(clock.now()),
             "state": self.verdict.state,
             "reason": self.verdict.reason[:REASON_LENGTH],
             "state_since": self.since,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from apps.broker.choices import SessionState
 from apps.broker.domain.codes import Meaning
@@ -18,6 +18,7 @@ from apps.broker.services.margin_warnings import halt_on_margin_warning
 from apps.journal import services as journal
 from apps.journal.choices import Level
 
+AWAY_FOR_LONG = timedelta(minutes=5)
 LEVELS = {
     SessionState.STARTING: Level.INFO,
     SessionState.RECONCILING: Level.INFO,
@@ -90,6 +91,12 @@ def _journal(change: Transition) -> None:
             "epoch": change.epoch,
         },
     )
+
+
+def begin_session(now: datetime) -> None:
+    """A gateway that was away for long begins anew; one that comes and goes has had no session since its last."""
+    was_away = Q(heartbeat_at=None) | Q(heartbeat_at__lt=now - AWAY_FOR_LONG) | Q(settled_at=None)
+    GatewaySession.objects.filter(was_away, id=GatewaySession.ONLY).update(settled_at=now)
 
 
 @transaction.atomic

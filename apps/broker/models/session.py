@@ -17,6 +17,11 @@ class GatewaySession(models.Model):
     state = models.CharField(max_length=20, choices=SessionState, default=SessionState.STARTING)
     reason = models.CharField(max_length=300, blank=True)
     state_since = models.DateTimeField(default=timezone.now)
+    settled_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="The last moment at which a session had held for 30 s, or a planned restart explained its absence.",
+    )
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     epoch = models.BigIntegerField(default=0, help_text="Counts connections to the broker; grows with every login.")
     mode = models.CharField(max_length=5, choices=TradingMode, default=TradingMode.PAPER)

@@ -12,6 +12,9 @@ from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding
 from apps.broker.models.ledger import Order
 
 ENDED = [EmergencyState.DONE, EmergencyState.OTHERS, EmergencyState.ESCALATED, EmergencyState.FAILED]
+UNFINISHED = [state for state in EmergencyState if state not in ENDED]
+# The gateway has yet to show that the orders are gone; nothing is closed before.
+CANCELLING = [state for state in UNFINISHED if state is not EmergencyState.CLOSING]
 
 
 class TradingState(models.Model):

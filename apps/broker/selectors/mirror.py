@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import QuerySet
 
-from apps.broker.choices import OrderPurpose, SessionState, TradingMode
+from apps.broker.choices import FOLLOWING, OrderPurpose, SessionState, TradingMode
 from apps.broker.domain.mode import chosen_account
 from apps.broker.domain.orders import sendable
 from apps.broker.models import Account, BrokerOrder, EquityPoint, Execution, GatewaySession, LiveUnlock, Position
@@ -20,8 +20,6 @@ from tradeops.lib.known import Known, Unknown
 
 STALE_SECONDS = 10
 GATEWAY_NOT_RUNNING = "gateway not running: start it with `manage.py gateway` or `manage.py up`"
-# In these states every change at the broker reaches the tables at once.
-FOLLOWING = frozenset({SessionState.READY, SessionState.DATA_DEGRADED, SessionState.COMPETING_SESSION})
 COMING_BACK = frozenset({SessionState.STARTING, SessionState.RECONCILING})
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 
@@ -30,7 +28,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """The session as of now. `running` False: no heartbeat for 10 s; then `state` is DISCONNECTED whatever was last."""
+    """The session as of now. `running` False: no heartbeat for 10 s; then `state` is DISCONNECTED whatever was last.
+
+    `settled_at`: the last moment of a session that held, or of a planned restart; None before the gateway has said so.
+    """
 
     state: SessionState
     reason: str
@@ -44,6 +45,7 @@ class SessionView:
     trading_link_up: bool
     data_link_up: bool
     synchronised_at: datetime | None
+    settled_at: datetime | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -84,6 +86,7 @@ def session(*, now: datetime | None = None) -> SessionView:
         trading_link_up=running and row.trading_link_up,
         data_link_up=running and row.data_link_up,
         synchronised_at=row.synchronised_at,
+        settled_at=row.settled_at,
     )
 
 
@@ -115,6 +118,16 @@ def positions(account: str = "") -> Known[list[Position]] | Unknown:
     """
     rows = Position.objects.exclude(quantity=0).select_related("account", "instrument")
     return _believed(list(rows.filter(account__code=account) if account else rows))
+
+
+def count_positions() -> Known[int] | Unknown:
+    """Of all accounts; as `positions`."""
+    return _believed(Position.objects.exclude(quantity=0).count())
+
+
+def count_open_orders() -> Known[int] | Unknown:
+    """Of all accounts; as `open_orders`."""
+    return _believed(BrokerOrder.objects.filter(is_open=True).count())
 
 
 def open_orders(account: str = "") -> Known[list[BrokerOrder]] | Unknown:
@@ -173,6 +186,11 @@ def planned_restart() -> str:
     if view.state is not SessionState.PLANNED_RESTART and not coming_back:
         return ""
     return f"the broker's planned restart, since {view.state_since:%H:%M} UTC"
+
+
+def planned_outage(at: datetime) -> tuple[datetime, datetime] | None:
+    """From when to when the broker's planned restart lasts that contains this moment; None where none does."""
+    return settings.BROKER.restarts.around(at)
 
 
 def _why_not_running(row: GatewaySession) -> str:

@@ -16,6 +16,7 @@ from .handlers.system import BROKER_LOST
 from .journal import Journal
 from .limits import HistoryPacing
 from .market import Market
+from .market.feed import Feed
 from .protocol.messages import Answer, Request
 from .protocol.system import NO_REQUEST, Message
 from .routing import Router
@@ -24,7 +25,7 @@ from .sessions.session import Session
 from .settings import GatewaySettings
 from .sockets import ReservedPort
 from .state import open_state
-from .streams.registry import USES_A_LINE, Kind
+from .streams.registry import MARKET_DATA, USES_A_LINE, Kind
 from .types import Contract, RequestError
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Gateway:
         self.pacing = Pacing(limits.messages_per_second, limits.pace_messages)
         self.history_pacing = HistoryPacing(enabled=limits.history_pacing)
         self.market = Market(settings.market)
+        self.feed = Feed(self.market)
         self.exchange = Exchange(self.market, settings.accounts, settings.market.seed)
         self.router = Router(self)
         self.exchange.listener = self.router
@@ -127,6 +129,8 @@ class Gateway:
 
     def _pump(self, session: Session, changed: frozenset[int]) -> None:
         for stream in session.streams:
+            if self.feed.is_frozen and stream.kind in MARKET_DATA:
+                continue
             try:
                 for message in stream.step(changed):
                     session.send(message)

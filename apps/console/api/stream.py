@@ -17,6 +17,7 @@ from apps.console.catch_up import Refused, catch_up
 from apps.console.database import ask_database
 from apps.console.hub import Hub, hub
 from apps.console.origin import origin_is_ours
+from apps.console.seats import TOO_MANY, seats, user_of
 from apps.console.vitals import vitals
 from apps.console.wire import Encoded
 
@@ -49,6 +50,8 @@ async def events_stream(request: HttpRequest) -> HttpResponseBase:
         return refusal(401, "The session or token is unknown or has ended.", **{"WWW-Authenticate": access.SCHEME})
     if verdict == Verdict.FORBIDDEN:
         return refusal(403, "Your role does not allow this.")
+    if seats.are_full(user_of(credential)):
+        return refusal(429, TOO_MANY)
     stream = StreamClient(credential, after, poll_seconds).stream(hub())
     return StreamingHttpResponse(stream, content_type="text/event-stream", headers=HEADERS)
 
@@ -82,8 +85,11 @@ class StreamClient:
 
     async def stream(self, hub: Hub) -> AsyncIterator[str]:
         self._task = asyncio.current_task()
-        yield "retry: 1000\n\n"
+        user = user_of(self.credential)
+        if not seats.take(user):
+            return
         try:
+            yield "retry: 1000\n\n"
             async for page in catch_up(hub, self, self._last_number):
                 yield self._block(page)
             while not self._ended:
@@ -93,6 +99,7 @@ class StreamClient:
             return
         finally:
             hub.leave(self)
+            seats.leave(user)
 
     def deliver(self, events: Sequence[Encoded]) -> None:
         self._queue.extend(events)

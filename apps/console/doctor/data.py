@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db import connection
 
 from apps.console.doctor.verdicts import Check, ok, warn
 from apps.jobs import registry
+from apps.jobs.exceptions import InvalidSchedule
+from apps.jobs.misfits import misfit
 from apps.jobs.models import JobSchedule
 from apps.snapshots import selectors as snapshots
 from tradeops.lib import clock
@@ -18,6 +21,7 @@ def check_data() -> Iterator[Check]:
     yield check_snapshots()
     yield check_position_snapshots()
     yield check_schedules()
+    yield check_planned_outages()
     yield check_database_size()
 
 
@@ -51,6 +55,17 @@ def check_schedules() -> Check:
         remedy = "Start a worker: it registers what is declared."
         return warn("schedules", f"not registered: {', '.join(missing)}", remedy)
     return ok("schedules", f"registered: {', '.join(names)}")
+
+
+def check_planned_outages() -> Check:
+    found = []
+    for schedule in JobSchedule.objects.filter(enabled=True):
+        with suppress(InvalidSchedule):
+            found += [said] if (said := misfit(schedule, now=clock.now())) else []
+    if found:
+        remedy = "Change the time on the schedule's page, or IBKR_REGION and IBKR_RESTART_STARTS_AT if they are wrong."
+        return warn("planned restarts", " ".join(found), remedy)
+    return ok("planned restarts", "no schedule falls into one for longer than its job waits")
 
 
 def check_database_size() -> Check:

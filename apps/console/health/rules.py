@@ -36,6 +36,7 @@ INTOLERABLE_SKEW_SECONDS = 10.0
 LEAST_FREE_BYTES = 1 << 30
 COMFORTABLE_FREE_BYTES = 5 << 30
 
+FIND_OUT = "The page `Broker connection` (/connection/) or `manage.py doctor --connection` finds where it fails."
 START = "Start it with `manage.py up`, or its systemd unit; its last log lines say why it ended."
 
 
@@ -71,21 +72,34 @@ def judge_gateway(facts: Facts) -> Iterator[Finding]:
 
 
 def judge_session(facts: Facts) -> Iterator[Finding]:
+    """A state that changes all the time is judged by when a session last held: each change begins a state anew."""
     session = facts.session
-    lasts = facts.now - session.state_since
-    if session.is_stale or lasts <= PATIENCE_WITH_BROKER:
+    if session.is_stale or session.state is SessionState.PLANNED_RESTART:
         return
-    long = lasts > LONGEST_PATIENCE_WITH_BROKER
+    lasts = facts.now - session.state_since
+    absent_since = absence(session)
+    absent = facts.now - absent_since if absent_since is not None else timedelta(0)
     since = f"since {session.state_since:%Y-%m-%d %H:%M} UTC"
-    if session.state in AWAY:
-        remedy = "The page `Broker connection` (/connection/) or `manage.py doctor --connection` finds where it fails."
-        yield (critical if long else warning)("broker-session", f"no broker session {since}", remedy)
-    elif session.state in IMPAIRED and long:
-        remedy = "See the runbook: Read the session state. Entries wait until it is ready again."
-        yield warning("broker-session", f"{session.state.label.lower()} {since}", remedy)
-    elif session.state in UNREADY and long:
+    if session.state in AWAY and absent > PATIENCE_WITH_BROKER:
+        level = critical if absent > LONGEST_PATIENCE_WITH_BROKER else warning
+        yield level("broker-session", f"no broker session since {absent_since:%Y-%m-%d %H:%M} UTC", FIND_OUT)
+    elif session.state in UNREADY and lasts > LONGEST_PATIENCE_WITH_BROKER:
         remedy = "Restart the gateway; if it stays, its log says which answer of the broker is missing."
         yield warning("broker-session", f"the gateway has been {session.state.label.lower()} {since}", remedy)
+    elif session.state not in AWAY and absent - lasts > PATIENCE_WITH_BROKER:
+        sentence = f"no broker session has held since {absent_since:%Y-%m-%d %H:%M} UTC"
+        yield warning("broker-session", sentence, FIND_OUT)
+    elif session.state in IMPAIRED and lasts > LONGEST_PATIENCE_WITH_BROKER:
+        remedy = f"{session.reason} See the runbook: Read the session state. Entries wait until it is ready again."
+        yield warning("broker-session", f"{session.state.label.lower()} {since}", remedy.strip())
+
+
+def absence(session: SessionView) -> datetime | None:
+    """Since when no session has held; None when nothing is known but that there is one now."""
+    known = session.settled_at
+    if session.is_following:
+        return known
+    return session.state_since if known is None else min(known, session.state_since)
 
 
 def judge_worker(facts: Facts) -> Iterator[Finding]:

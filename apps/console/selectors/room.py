@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from django.db.models import Count
 
@@ -15,8 +14,6 @@ from apps.journal import selectors as journal
 from apps.journal.choices import Level
 from apps.journal.models import Event
 from tradeops.lib.known import Known, Unknown
-
-T = TypeVar("T")
 
 EVENTS = 12
 WINDOW = timedelta(hours=24)
@@ -39,13 +36,13 @@ def control_room(*, now: datetime) -> ControlRoom:
     counts = dict(recent.order_by().values_list("level").annotate(Count("pk")))
     return ControlRoom(
         worker=jobs.worker_state(now=now),
-        positions=count(broker.positions()),
-        orders=count(broker.open_orders()),
+        positions=count(broker.count_positions()),
+        orders=count(broker.count_open_orders()),
         errors=counts.get(Level.ERROR, 0),
         warnings=counts.get(Level.WARN, 0),
         events=journal.latest_events(limit=EVENTS),
     )
 
 
-def count(answer: Known[list[T]] | Unknown) -> int | None:
-    return len(answer.value) if isinstance(answer, Known) else None
+def count(answer: Known[int] | Unknown) -> int | None:
+    return answer.value if isinstance(answer, Known) else None

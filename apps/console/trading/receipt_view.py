@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.broker.choices import EmergencyKind, EmergencyState, TradingPermission
 from apps.broker.models import EmergencyRun, Order
-from apps.broker.models.stops import ENDED
+from apps.broker.models.stops import CANCELLING, ENDED
 
 TONES = {
     EmergencyState.DONE: "good",
@@ -17,7 +17,6 @@ TONES = {
     EmergencyState.ESCALATED: "bad",
     EmergencyState.FAILED: "bad",
 }
-CANCELLING = [EmergencyState.REQUESTED, EmergencyState.CANCELLING, EmergencyState.VERIFYING]
 DOING = {"cancel": "Cancel", "close": "Close", "resume": "Resume"}
 
 

@@ -117,8 +117,7 @@ def resume_trading(request: HttpRequest) -> HttpResponse:
 
 def show(request: HttpRequest, form: StopForm, status: int = 200) -> HttpResponse:
     account = broker.default_account()
-    entries = emergency_selectors.orders_to_cancel(Scope.EVERYTHING, "", entries_only=True)
-    orders = emergency_selectors.orders_to_cancel(Scope.EVERYTHING, "", entries_only=False)
+    to_cancel = emergency_selectors.count_to_cancel()
     context = {
         "form": form,
         "actions": ACTIONS,
@@ -126,11 +125,11 @@ def show(request: HttpRequest, form: StopForm, status: int = 200) -> HttpRespons
         "account": account,
         "words": emergency.close_all_words(account.code) if account else "",
         "needs_words": not settings.BROKER.paper_trading,
-        "entries": len(entries),
-        "orders": len(orders),
-        "external": sum(order.is_external for order in orders),
-        "broker_orders": count(broker.open_orders()),
-        "positions": count(broker.positions()),
+        "entries": to_cancel.entries,
+        "orders": to_cancel.orders,
+        "external": to_cancel.external,
+        "broker_orders": count(broker.count_open_orders()),
+        "positions": count(broker.count_positions()),
         "runs": list(EmergencyRun.objects.order_by("-requested_at")[:LATEST]),
         "resume_targets": ResumeForm.base_fields["to"].choices,  # type: ignore[attr-defined]
     }

@@ -27,7 +27,7 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
-        self._database_lost = False
+        self._is_failing = False
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
     def start(self) -> None:
@@ -48,19 +48,25 @@ class Dispatcher:
             try:
                 self._listen_and_dispatch()
             except (psycopg.Error, Error, OSError) as error:
-                if not self._database_lost:
-                    logger.error("jobs that are due cannot be handed out: %s", str(error).strip())
-                self._database_lost = True
-                self._stopping.wait(AWAY_SECONDS)
+                self._begin_anew_soon(str(error).strip())
+            except Exception as error:
+                # A thread that ends would end unseen, and nothing would be due any more.
+                self._begin_anew_soon(repr(error), exc_info=error)
             finally:
                 connection.close()
+
+    def _begin_anew_soon(self, why: str, exc_info: Exception | None = None) -> None:
+        if not self._is_failing:
+            logger.error("jobs that are due cannot be handed out: %s", why, exc_info=exc_info)
+        self._is_failing = True
+        self._stopping.wait(AWAY_SECONDS)
 
     def _listen_and_dispatch(self) -> None:
         with psycopg.connect(conninfo(), autocommit=True) as listening:
             listening.execute(f"LISTEN {CHANNEL}")
             while not self._stopping.is_set():
                 pause = self._dispatch()
-                self._database_lost = False
+                self._is_failing = False
                 if not any(listening.notifies(timeout=0)):
                     select.select([listening.fileno(), self._bell.fileno()], [], [], pause)
 

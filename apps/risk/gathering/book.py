@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -31,8 +31,7 @@ class Book:
 
     def __post_init__(self) -> None:
         self._rates: dict[str, Known[Decimal] | Unknown] = {}
-        rows = Position.objects.filter(account=self.account).select_related("instrument")
-        self._positions = {row.instrument.con_id: row for row in rows}
+        self._positions: dict[int, Position | None] = {}
 
     def rate(self, currency: str, now: datetime) -> Known[Decimal] | Unknown:
         """Turns an amount of `currency` into the account's."""
@@ -72,9 +71,11 @@ class Book:
             "instrument", "parent"
         )
         ledger = [row for row in rows if row.pk != besides]
+        others = self._unknown_to_ledger()
+        self._look_up(row.instrument_id for row in (*ledger, *others))
         return (
             *(self._from_ledger(row, now) for row in ledger),
-            *(self._from_broker(row, now) for row in self._unknown_to_ledger()),
+            *(self._from_broker(row, now) for row in others),
             *self._settling(now),
         )
 
@@ -82,6 +83,7 @@ class Book:
         """Orders that wait for approval, were filled or refused by the broker."""
         rows = Order.objects.filter(account=self.account, state__in=NOT_OPEN, created_at__gt=since)
         known = [row for row in rows.select_related("instrument", "parent") if row.pk != besides]
+        self._look_up(row.instrument_id for row in known)
         return tuple(self._from_ledger(row, since) for row in known)
 
     def _from_ledger(self, row: Order, now: datetime) -> OpenOrder:
@@ -129,7 +131,9 @@ class Book:
 
     def _settling(self, now: datetime) -> Iterator[OpenOrder]:
         rows = Execution.objects.filter(account=self.account, is_current=True, as_of__gt=now - SETTLING)
-        settling = [row for row in rows.select_related("instrument") if not self._is_in_position(row)]
+        moved = list(rows.select_related("instrument"))
+        self._look_up(row.instrument_id for row in moved)
+        settling = [row for row in moved if not self._is_in_position(row)]
         orders = Order.objects.in_bulk(_uuids([row.order_ref for row in settling]))
         for row in settling:
             side = Side(row.side)
@@ -148,8 +152,19 @@ class Book:
             )
 
     def _is_in_position(self, row: Execution) -> bool:
-        position = self._positions.get(row.instrument.con_id)
+        position = self._position(row.instrument_id)
         return position is not None and position.as_of >= row.as_of
+
+    def _position(self, instrument_id: int) -> Position | None:
+        self._look_up([instrument_id])
+        return self._positions[instrument_id]
+
+    def _look_up(self, instrument_ids: Iterable[int]) -> None:
+        """Only what is asked about: of every instrument that was ever held a row stays."""
+        wanted = set(instrument_ids) - self._positions.keys()
+        if wanted:
+            rows = Position.objects.filter(account=self.account, instrument_id__in=wanted)
+            self._positions |= dict.fromkeys(wanted) | {row.instrument_id: row for row in rows}
 
     def _price(self, instrument: Instrument, side: Side, *stated: Decimal | None) -> Decimal | None:
         """The dearest that is known, so that no order seems cheap; of a written option at least the strike."""
@@ -157,7 +172,7 @@ class Book:
             if instrument.strike is None:
                 return None
             stated = (*stated, instrument.strike)
-        position = self._positions.get(instrument.con_id)
+        position = self._position(instrument.pk)
         known = [price for price in (*stated, position.market_price if position else None) if price]
         return max(known, default=None)
 

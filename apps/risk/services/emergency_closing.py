@@ -32,6 +32,7 @@ from apps.broker.domain.orders import ENDED as ORDER_ENDED
 from apps.broker.exceptions import OrderMovedOn
 from apps.broker.gate import closing_key
 from apps.broker.models import Account, EmergencyRun, Instrument, Order
+from apps.broker.models.stops import CANCELLING, UNFINISHED
 from apps.broker.services import Terms
 from apps.risk.domain.closing import Doubt, Holding, Opposite, Pricing, Sent, doubts, opposite, pricing
 from apps.risk.domain.hours import market_is_open
@@ -48,7 +49,6 @@ ORDER_SECONDS = 10.0
 UNKNOWN_SECONDS = 10.0
 ASK_SECONDS = 8.0
 LOOK_SECONDS = 0.2
-CANCELLING = (EmergencyState.REQUESTED, EmergencyState.CANCELLING, EmergencyState.VERIFYING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Shown:
 def carry_on(*, run_id: UUID) -> bool:
     """Drive it to its end; may take more than a minute. False when it has ended, or another process drives it."""
     run = EmergencyRun.objects.get(pk=run_id)
-    if run.state not in (*CANCELLING, EmergencyState.CLOSING):
+    if run.state not in UNFINISHED:
         return False
     with lease(run_id) as held:
         if held is None:

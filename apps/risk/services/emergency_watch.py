@@ -12,6 +12,7 @@ from apps.broker import gate
 from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.models import BrokerOrder, EmergencyRun, TradingState
+from apps.broker.models.stops import UNFINISHED
 from apps.journal import services as journal
 from apps.risk.services import emergency_receipts as receipts
 from apps.risk.services.emergency_closing import carry_on
@@ -26,7 +27,6 @@ OVERDUE = timedelta(seconds=20)
 # A close-all may close for a minute and wait for its last orders.
 CLOSE_ALL_OVERDUE = timedelta(seconds=110)
 REMEMBERED = timedelta(days=2)
-UNTAKEN = [EmergencyState.REQUESTED, EmergencyState.CANCELLING, EmergencyState.VERIFYING]
 STUCK = "nobody has brought it to an end in time"
 
 
@@ -44,7 +44,7 @@ def attend_emergencies(*, now: datetime | None = None) -> None:
     lift_due_stops(now=now)
     call_for_people(now=now)
     orphans = EmergencyRun.objects.filter(kind=EmergencyKind.CLOSE_ALL, requested_at__lt=now - ORPHANED)
-    for run in orphans.filter(state__in=[*UNTAKEN, EmergencyState.CLOSING]).order_by("requested_at"):
+    for run in orphans.filter(state__in=UNFINISHED).order_by("requested_at"):
         carry_on(run_id=run.pk)
 
 
@@ -77,7 +77,7 @@ def call_for_people(*, now: datetime) -> None:
     runs = EmergencyRun.objects.exclude(kind=EmergencyKind.RESUME).filter(requested_at__gt=now - REMEMBERED)
     closing = Q(kind=EmergencyKind.CLOSE_ALL)
     overdue = (closing & Q(requested_at__lt=now - CLOSE_ALL_OVERDUE)) | (~closing & Q(requested_at__lt=now - OVERDUE))
-    stuck = Q(state__in=[*UNTAKEN, EmergencyState.CLOSING]) & overdue
+    stuck = Q(state__in=UNFINISHED) & overdue
     given_up = Q(state__in=[EmergencyState.ESCALATED, EmergencyState.FAILED, EmergencyState.OTHERS])
     for run in runs.filter(stuck | given_up).exclude(found__has_key="told"):
         _call(run)
@@ -89,7 +89,7 @@ def call_for_people(*, now: datetime) -> None:
 
 def _call(run: EmergencyRun) -> None:
     """A close-all that nobody drives ends here: its row stops a driver that was frozen and wakes up late."""
-    if run.kind == EmergencyKind.CLOSE_ALL and run.state in (*UNTAKEN, EmergencyState.CLOSING):
+    if run.kind == EmergencyKind.CLOSE_ALL and run.state in UNFINISHED:
         receipts.give_up_orders(run, STUCK)
         receipts.end(run, EmergencyState.ESCALATED, problem=STUCK)
         return

@@ -8,6 +8,7 @@ const SILENCE = 15000;
 const FINAL = {
   4401: "You are signed out.",
   4403: "Your role does not allow watching the desk.",
+  4430: "You have too many pages open: close some of them, then load this one again.",
 };
 
 export function connect({ lastId, onMessage, onState }) {

@@ -16,6 +16,7 @@ from apps.broker.gateway.orders.escalation import on_escalation
 from apps.broker.gateway.orders.flag import CAME_BY
 from apps.broker.gateway.orders.subject import subject_of
 from apps.broker.models import Account, EmergencyRun, Order, TradingState
+from apps.broker.models.stops import CANCELLING, UNFINISHED
 from apps.broker.services.orders import request_cancel
 from apps.broker.services.trading_states import set_trading_state
 from apps.journal import services as journal
@@ -24,14 +25,13 @@ from tradeops.lib import clock
 
 STEP, SCOPE = "Emergency", "broker"
 OURS = [EmergencyKind.HALT, EmergencyKind.CANCEL_ALL, EmergencyKind.CLOSE_ALL]
-UNFINISHED = [EmergencyState.REQUESTED, EmergencyState.CANCELLING, EmergencyState.VERIFYING]
 NOT_SENT = [OrderState.PROPOSED, OrderState.APPROVED]
 SUBJECT = "emergency not verified"
 
 
 def read(except_for: Collection[UUID]) -> list[Action]:
     """What is asked for and not in hand, also by a gateway that died over it."""
-    rows = EmergencyRun.objects.filter(kind__in=OURS, state__in=UNFINISHED).exclude(pk__in=except_for)
+    rows = EmergencyRun.objects.filter(kind__in=OURS, state__in=CANCELLING).exclude(pk__in=except_for)
     return [_action(row) for row in rows.order_by("requested_at")]
 
 
@@ -123,7 +123,7 @@ def save(action: Action, receipt: Receipt) -> None:
     run.picture = receipt.picture
     run.problem = receipt.problem
     run.first_cancel_at, run.last_cancel_at = receipt.first_cancel_at, receipt.last_cancel_at
-    run.ended_at = None if run.state in (*UNFINISHED, EmergencyState.CLOSING) else clock.now()
+    run.ended_at = None if run.state in UNFINISHED else clock.now()
     run.save()
     if receipt.verified:
         told = f"verified at the broker, {len(run.results)} orders{'; ' if run.problem else ''}{run.problem}"

@@ -28,6 +28,16 @@ def halt(gateway: Gateway, words: Sequence[str]) -> Result:
     return {"con_id": contract.con_id}
 
 
+@command("freeze-data on|off", "no ticks, and new subscriptions get the old prices; trading goes on")
+def freeze_data(gateway: Gateway, words: Sequence[str]) -> Result:
+    if switch(words[0]):
+        gateway.feed.freeze()
+    else:
+        gateway.feed.thaw()
+        _everything_may_have_moved(gateway)
+    return {"frozen": gateway.feed.is_frozen}
+
+
 def _everything_may_have_moved(gateway: Gateway) -> None:
     """Other lines follow one that is moved: an index its members, options their underlying."""
     gateway.market_moved(frozenset(contract.con_id for contract in gateway.market.all_contracts()))

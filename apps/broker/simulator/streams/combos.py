@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..types import Quote
 
 if TYPE_CHECKING:
-    from ..market import Market
+    from ..market.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class ComboLeg:
         return self.ratio if self.action.upper() == "BUY" else -self.ratio
 
 
-def combo_quote(market: Market, legs: Sequence[ComboLeg]) -> Quote:
+def combo_quote(feed: Feed, legs: Sequence[ComboLeg]) -> Quote:
     """To buy the combination at the ask is to buy the bought legs at their asks and sell the others at their bids."""
-    quotes = [(leg.factor, market.quote(leg.con_id)) for leg in legs]
+    quotes = [(leg.factor, feed.quote(leg.con_id)) for leg in legs]
     bid = _sum([(factor, quote.bid if factor > 0 else quote.ask) for factor, quote in quotes])
     ask = _sum([(factor, quote.ask if factor > 0 else quote.bid) for factor, quote in quotes])
     last = _sum([(factor, quote.last) for factor, quote in quotes])

@@ -35,7 +35,7 @@ class QuoteStream:
         self.request_id = request_id
         self._market = session.gateway.market
         self._contract = contract
-        self._quote_now: Callable[[], Quote] = lambda: self._market.quote(contract.con_id)
+        self._quote_now: Callable[[], Quote] = lambda: session.gateway.feed.quote(contract.con_id)
         self._data_type = data_type
         self._delayed = data_type in (DELAYED, DELAYED_FROZEN)
         self._generic = GenericTicks(self._market, contract, request_id, generic)
@@ -100,6 +100,6 @@ class ComboStream(QuoteStream):
         self, session: Session, request_id: int, contract: Contract, data_type: int, legs: Sequence[ComboLeg]
     ) -> None:
         super().__init__(session, request_id, contract, data_type, frozenset())
-        self._quote_now = lambda: combo_quote(session.gateway.market, legs)
+        self._quote_now = lambda: combo_quote(session.gateway.feed, legs)
         contracts = [session.gateway.contract(leg.con_id) for leg in legs]
         self._watched = frozenset(leg.under_con_id or leg.con_id for leg in contracts)

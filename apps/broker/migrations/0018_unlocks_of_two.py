@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('broker', '0015_collared_orders'),
+        ('broker', '0017_states_never_set'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
