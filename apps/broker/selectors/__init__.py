@@ -3,7 +3,6 @@
 from apps.broker.selectors.mirror import (
     COMING_BACK,
     EXCHANGE_ZONE,
-    FOLLOWING,
     GATEWAY_NOT_RUNNING,
     STALE_SECONDS,
     SessionView,
@@ -39,7 +38,6 @@ from apps.broker.selectors.trades import (
 __all__ = [
     "COMING_BACK",
     "EXCHANGE_ZONE",
-    "FOLLOWING",
     "GATEWAY_NOT_RUNNING",
     "OPTION_TYPES",
     "STALE_SECONDS",

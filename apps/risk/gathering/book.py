@@ -72,7 +72,7 @@ class Book:
         )
         ledger = [row for row in rows if row.pk != besides]
         others = self._unknown_to_ledger()
-        self._look_up(row.instrument_id for row in (*ledger, *others))
+        self._look_up([*(row.instrument_id for row in ledger), *(row.instrument_id for row in others)])
         return (
             *(self._from_ledger(row, now) for row in ledger),
             *(self._from_broker(row, now) for row in others),
