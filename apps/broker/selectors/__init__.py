@@ -39,7 +39,6 @@ from apps.broker.selectors.trades import (
 __all__ = [
     "COMING_BACK",
     "EXCHANGE_ZONE",
-    "FOLLOWING",
     "GATEWAY_NOT_RUNNING",
     "OPTION_TYPES",
     "STALE_SECONDS",

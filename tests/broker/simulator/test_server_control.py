@@ -38,6 +38,7 @@ EXAMPLES = {
     "farm": "farm 2104",
     "fill": "fill 0 {bound} 1 500",
     "fill-chunk": "fill-chunk off",
+    "freeze-data": "freeze-data off",
     "garble": "garble POSITION 0",
     "halt": "halt SPY off",
     "help": "help",
