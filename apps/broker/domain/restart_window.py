@@ -36,9 +36,14 @@ class RestartWindow:
     weekdays: frozenset[int] = EVERY_DAY
 
     def contains(self, now: datetime) -> bool:
+        return self.until(now) is not None
+
+    def until(self, now: datetime) -> datetime | None:
+        """When the window that holds `now` ends, with its margin; None where none does."""
         if self.starts_at == self.ends_at:
-            return False
-        return any(start - MARGIN <= now < end + MARGIN for start, end in self._around(now))
+            return None
+        ends = (end + MARGIN for start, end in self._around(now) if start - MARGIN <= now < end + MARGIN)
+        return max(ends, default=None)
 
     def _around(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """In UTC: two times of one zone would be compared by their clocks, which is wrong on the days these change."""
@@ -79,4 +84,8 @@ class RestartCalendar:
         return cls((own, *SERVER_RESETS[region]))
 
     def contains(self, now: datetime) -> bool:
-        return any(window.contains(now) for window in self.windows)
+        return self.until(now) is not None
+
+    def until(self, now: datetime) -> datetime | None:
+        """When the last of the windows that hold `now` ends, in UTC; None outside of all."""
+        return max((end for window in self.windows if (end := window.until(now)) is not None), default=None)

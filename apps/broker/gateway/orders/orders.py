@@ -65,7 +65,8 @@ class Orders:
         self.stops = Stops()
         self.book = Book()
         self.submitter = Submitter(link, pacer, keeper, self.stops, self.book, self._identity, self._blackout)
-        self.modifier = Modifier(link, pacer, keeper, self.stops, self._identity, self.submitter.may_send)
+        sends = self.submitter
+        self.modifier = Modifier(link, pacer, self.stops, self._identity, sends.sendable, sends.may_send)
         self.cancels = Cancels(link, config.client_id, self.submitter.unsent, synchroniser.look_soon)
         self.resolver = Resolver(keeper, self.book, self.submitter, synchroniser.look_soon)
         killer = Killer(link, pacer, config.client_id, self.book, self.submitter, picture=lambda: synchroniser.picture)
