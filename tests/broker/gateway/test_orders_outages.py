@@ -66,6 +66,8 @@ def test_halt_while_the_broker_is_away_is_carried_out_when_it_is_back(
     # Around a planned restart no entry is claimed, so none is denied either: it waits until it is too old.
     fate = OrderState.EXPIRED if restarts is ALL_DAY else OrderState.DENIED
     with running(simulator, halt_flag=halt_flag, restarts=restarts) as gateway:
+        # Until then it takes the orders of the gateway before it for those of nobody.
+        wait_for(lambda: gateway.gateway.orders.book.is_read)
         unsent = propose(simulator, quantity=Decimal(3))
         simulator.control(goes)
         gateway.wait_state(state, seconds=40)
