@@ -42,7 +42,7 @@ class LateSelector(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout:
-            self.now += timeout + self._chance.choice([0, 0, 0, 0.001, 0.02, 0.03, 0.05, 0.3])
+            self.now += timeout + (0.3 if self._chance.random() < 0.01 else self._chance.choice([0, 0.001, 0.02, 0.04]))
         return super().select(0)
 
 
