@@ -34,6 +34,7 @@ def move(
     message: str,
     actor: str = "",
     data: Mapping[str, Any] | None = None,
+    level: Level | None = None,
     **values: Any,
 ) -> Order | None:
     """Bring the order from one of the states `before` to `after`; None when it is in none of them (any more).
@@ -49,7 +50,7 @@ def move(
     values |= {"state": after, "state_reason": text, "state_since": now, "updated_at": now}
     Order.objects.filter(pk=order_id).update(**values)
     order = Order.objects.select_related("account", "instrument").get(pk=order_id)
-    note(order, message=text, before=was, actor=actor, data=data)
+    note(order, message=text, before=was, actor=actor, data=data, level=level)
     if was is OrderState.SUBMITTING and after in PLACEMENT_ENDS:
         problem = text if after in PLACEMENT_FAILED else ""
         transaction.on_commit(lambda: breaking.keeper().note(breaking.ORDER_PLACEMENT, problem), robust=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import selectors
+from collections.abc import Sequence
 
 import pytest
 
 from apps.broker.choices import Priority
 from apps.broker.gateway.history_pacing import HistoryBudget, Question
-from apps.broker.gateway.pacing import Pacer
+from apps.broker.gateway.library import new_ib
+from apps.broker.gateway.link import BEAT_SECONDS, BEAT_TIMEOUT, FAILURES_ALLOWED, RETRY_SECONDS
+from apps.broker.gateway.pacing import MESSAGES_PER_SECOND, Pacer
 from apps.broker.simulator.limits import HistoryPacing, HistoryQuery
 
 
@@ -28,17 +32,64 @@ async def test_messages_are_evenly_spaced() -> None:
         assert last - first >= 20 / 200 - 0.011, "the timer of the loop is precise to some milliseconds only"
 
 
-async def test_no_second_holds_more_than_the_limit() -> None:
-    pacer = Pacer()
-    loop = asyncio.get_running_loop()
-    times: list[float] = []
+class LateSelector(selectors.SelectSelector):
+    """No time passes but what is waited for, and every wait may last longer than was asked for."""
 
-    async def send() -> None:
-        await pacer.turn(Priority.QUOTE)
-        times.append(loop.time())
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self.now = 0.0
+        self._chance = chance
 
-    await asyncio.gather(*(send() for _ in range(70)))
-    assert max(sum(start <= at < start + 1 for at in times) for start in times) <= 50
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout:
+            self.now += timeout + (0.3 if self._chance.random() < 0.01 else self._chance.choice([0, 0.001, 0.02, 0.04]))
+        return super().select(0)
+
+
+class LateLoop(asyncio.SelectorEventLoop):
+    def __init__(self, chance: random.Random) -> None:
+        self._late = LateSelector(chance)
+        super().__init__(self._late)
+
+    def time(self) -> float:
+        return self._late.now
+
+
+def most_in_a_second(times: Sequence[float]) -> int:
+    return max(sum(start <= at < start + 1 for at in times) for start in times)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_second_holds_more_than_forty_orders_or_forty_nine_messages(seed: int) -> None:
+    """However late the timers of a busy machine are."""
+    chance = random.Random(seed)
+    kinds = [[Priority.ORDER], [Priority.CANCEL], [Priority.ORDER, Priority.CANCEL, Priority.QUOTE]][seed % 3]
+
+    async def leave() -> list[tuple[float, Priority]]:
+        pacer, left = Pacer(), list[tuple[float, Priority]]()
+
+        async def send(priority: Priority) -> None:
+            await pacer.turn(priority)
+            left.append((asyncio.get_running_loop().time(), priority))
+
+        await asyncio.gather(*(send(chance.choice(kinds)) for _ in range(300)))
+        return left
+
+    with asyncio.Runner(loop_factory=lambda: LateLoop(chance)) as runner:
+        left = runner.run(leave())
+    assert most_in_a_second([at for at, _ in left]) <= 49
+    orders = [at for at, priority in left if priority is Priority.ORDER]
+    assert not orders or most_in_a_second(orders) <= 40
+
+
+def test_librarys_own_queue_is_never_used_and_never_lets_more_leave_than_the_broker_takes() -> None:
+    client = new_ib().client
+    assert client.RequestsInterval == 1 and MESSAGES_PER_SECOND + 2 <= 49 < client.MaxRequests <= 50
+
+
+def test_half_open_link_is_noticed_within_eight_seconds() -> None:
+    longest = BEAT_SECONDS + FAILURES_ALLOWED * BEAT_TIMEOUT + (FAILURES_ALLOWED - 1) * RETRY_SECONDS
+    assert longest <= 8
 
 
 async def test_the_urgent_overtake() -> None:

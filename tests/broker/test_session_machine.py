@@ -166,6 +166,14 @@ def test_window_spans_midnight_with_a_margin(at: str, inside: bool) -> None:
     assert WINDOW.contains(moment) is inside
 
 
+def test_end_of_the_windows_is_known_while_one_is_on() -> None:
+    longer = RestartWindow(time(23, 50), time(1, 0))
+    calendar = RestartCalendar((longer, WINDOW))
+    on = calendar.around(NIGHT)
+    assert on is not None and on[1] == datetime(2026, 3, 3, 1, 5, tzinfo=UTC)
+    assert calendar.around(NOW) is None
+
+
 def test_equal_times_mean_no_window() -> None:
     assert not RestartWindow(time(0, 0), time(0, 0)).contains(datetime(2026, 3, 2, tzinfo=UTC))
 

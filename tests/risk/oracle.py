@@ -31,7 +31,7 @@ def common(order: Intent, seen: Facts) -> set[str]:
         found.add("SESSION_NOT_READY")
     if seen.mode_problem != "":
         found.add("MODE_MISMATCH")
-    if seen.restart_is_near and order.purpose.value != FLATTEN:
+    if seen.restart_is_near and order.purpose.value in ("entry", "correction"):
         found.add("RESTART_WINDOW")
     for price in (order.limit_price, order.stop_price):
         if price is not None and order.min_tick and (price / order.min_tick) != (price / order.min_tick).to_integral():

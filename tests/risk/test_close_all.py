@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from apps.broker.choices import (
     Side,
     TradingPermission,
 )
+from apps.broker.domain.restart_window import RestartCalendar, RestartWindow
 from apps.broker.models import EmergencyRun, GatewaySession, Order, Position, TradingState
 from apps.broker.simulator.testing import ControlError, SimulatorProcess
 from apps.journal.models import Incident
@@ -45,6 +46,7 @@ from tests.broker.ledger.builders import make_account, make_instrument, make_ord
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
+ALL_DAY = RestartCalendar((RestartWindow(time(0), time(23, 59)),))
 pytestmark = pytest.mark.django_db
 committed = pytest.mark.django_db(transaction=True)  # what another process or thread must see
 
@@ -275,6 +277,25 @@ def test_refusals_end_in_an_escalation_that_names_what_is_held(
     assert run.state == EmergencyState.ESCALATED and "SPY" in run.problem and "2 rounds" in run.problem
     assert held(simulator) == start and len(run.found["rounds"]) == 2
     assert [entry["done"] for entry in run.results if entry["what"] == "close"] == [False] * 2
+
+
+@committed
+def test_close_all_closes_around_a_planned_restart_too(simulator: SimulatorProcess) -> None:
+    """The restart is only planned: while the session is ready, positions are closed."""
+    with running(simulator, restarts=ALL_DAY):
+        wait_until_tables_agree(simulator)
+        assert held(simulator)
+        run = closed(press())
+    assert (run.state, run.problem, held(simulator)) == (EmergencyState.DONE, "", {})
+
+
+def test_escalation_names_the_planned_restart(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    monkeypatch.setattr(emergency_closing, "CANCELLING_SECONDS", 0.3)
+    make_account()
+    settings.BROKER = replace(settings.BROKER, restarts=RestartCalendar(()))
+    assert "planned" not in closed(press()).problem
+    settings.BROKER = replace(settings.BROKER, restarts=ALL_DAY)
+    assert "a restart of the broker is planned, it may be away until" in closed(press()).problem
 
 
 def test_without_a_gateway_it_escalates_and_says_that_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     (Code.SESSION_NOT_READY, {}, {"session_problem": "Disconnected"}, {}),
     (Code.CLOCK_SKEW, {}, {"clock_skew": -2.5}, {}),
     (Code.RESTART_WINDOW, {}, {"restart_is_near": True}, {}),
+    (Code.RESTART_WINDOW, {"purpose": OrderPurpose.CORRECTION}, {"restart_is_near": True}, {}),
     (Code.MODE_MISMATCH, {}, {"mode_problem": "U1 is a live account, the platform trades paper."}, {}),
     (Code.INSTRUMENT_RESTRICTED, {}, {"restriction": "earnings"}, {}),
     (Code.INSTRUMENT_LOCKED, {}, {"break_problem": "ledger 10, broker 12"}, {}),
@@ -374,6 +375,12 @@ def test_currency_pence_and_multiplier_make_the_value() -> None:
     just = {L.MAX_ORDER_VALUE: D("0.0125125")}
     assert codes(order, seen, just) == set()
     assert codes(order, seen, {L.MAX_ORDER_VALUE: D("0.0124")}) == {Code.ORDER_VALUE}
+
+
+@pytest.mark.parametrize("purpose", [OrderPurpose.EXIT, OrderPurpose.PROTECTIVE, OrderPurpose.FLATTEN])
+def test_planned_restart_keeps_no_position_from_being_closed_or_protected(purpose: OrderPurpose) -> None:
+    seen = {"restart_is_near": True, "holdings": held("50")}
+    assert codes(EXIT | {"purpose": purpose}, seen) == set()
 
 
 def test_drift_is_measured_either_way() -> None:

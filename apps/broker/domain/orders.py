@@ -33,6 +33,8 @@ OPEN = AT_RISK | {S.PROPOSED}
 ENDED = frozenset(OrderState) - OPEN
 
 P = OrderPurpose
+# What opens a position or adds to one; all else closes or protects, and is not hindered more than needed.
+ENTERING = frozenset({P.ENTRY, P.CORRECTION})
 SEVERITY = {
     TradingPermission.ACTIVE: 0,
     TradingPermission.REDUCING: 1,
@@ -42,8 +44,8 @@ SEVERITY = {
 # A halt keeps protective orders and lets positions be closed; only KILLED admits nothing but cancels.
 ADMITTED: dict[TradingPermission, frozenset[OrderPurpose]] = {
     TradingPermission.ACTIVE: frozenset(OrderPurpose),
-    TradingPermission.REDUCING: frozenset({P.EXIT, P.PROTECTIVE, P.FLATTEN}),
-    TradingPermission.HALTED: frozenset({P.EXIT, P.PROTECTIVE, P.FLATTEN}),
+    TradingPermission.REDUCING: frozenset(OrderPurpose) - ENTERING,
+    TradingPermission.HALTED: frozenset(OrderPurpose) - ENTERING,
     TradingPermission.KILLED: frozenset(),
 }
 

@@ -102,6 +102,7 @@ class Gateway:
             config,
             live_ports,
             link=self.trading,
+            data=self.data,
             pacer=self.pacer,
             keeper=self.keeper,
             synchroniser=self.synchroniser,

@@ -174,9 +174,9 @@ def new_ib() -> IB:
     ib.errorEvent -= ib._onError
     ib.RaiseRequestErrors = True
     ib.TimezoneTWS = TIME_ZONE
-    # The pacer decides. The library's own limit must lie above it, or messages would wait in its queue.
-    ib.client.MaxRequests = 24
-    ib.client.RequestsInterval = 0.4  # type: ignore[assignment]
+    # The pacer decides. The library's own limit is IB's: above the pacer's, or messages would wait in its queue.
+    ib.client.MaxRequests = 50
+    ib.client.RequestsInterval = 1
     return ib
 
 

@@ -26,7 +26,8 @@ SYSTEM = -1
 LOGIN_SECONDS = 10.0
 # A connection that ends sooner was none: the pauses go on growing, though not for long where a login succeeds.
 STABLE_SECONDS, LONGEST_AFTER_LOGIN = 5.0, 2.0
-BEAT_SECONDS, BEAT_TIMEOUT, RETRY_SECONDS, FAILURES_ALLOWED = 5.0, 3.0, 1.0, 2
+# A half-open link is noticed after 1.5 + 3 + 0.25 + 3 s at the latest; a pause of 6 s on the other side is none.
+BEAT_SECONDS, BEAT_TIMEOUT, RETRY_SECONDS, FAILURES_ALLOWED = 1.5, 3.0, 0.25, 2
 # An order may leave so long after the last answer without another question.
 HEARD_SECONDS = 1.0
 # These errors are verdicts on a request, but the library takes them for warnings and would wait for ever.

@@ -1,6 +1,5 @@
 """What is known about the broker, the ledger of orders and the trades that came of it."""
 
-from apps.broker.choices import FOLLOWING
 from apps.broker.selectors.mirror import (
     COMING_BACK,
     EXCHANGE_ZONE,

@@ -10,18 +10,22 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from apps.broker import ledger
+from apps.broker import lateness, ledger
 from apps.broker.choices import OrderPurpose, OrderState, OrderType, Side, TimeInForce
 from apps.broker.domain.orders import AT_RISK
 from apps.broker.exceptions import IdempotencyConflict, OrderError, OrderMovedOn
 from apps.broker.models import Account, Instrument, Order
 from apps.broker.models.ledger import ASKED_CHANGES
+from apps.journal.choices import Level
 from tradeops.lib import clock
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 NOT_SENT = [OrderState.PROPOSED, OrderState.APPROVED]
+# How the reason of an order begins that the gateway had taken and could not send.
+PUT_BACK = "not sent: "
+AWAY = "the gateway was away, its session not ready for entries, or a restart planned"
 MAY_BE_AT_BROKER = sorted(AT_RISK - {OrderState.APPROVED})
 MODIFIABLE = frozenset({"quantity", "limit_price", "stop_price", "trailing_amount", "trailing_fraction"})
 
@@ -182,15 +186,25 @@ def request_modification(*, order_id: UUID, changes: dict[str, Decimal], actor: 
 
 
 def expire_orders(*, now: datetime) -> int:
-    """End what was not sent by its time. Returns how many."""
-    overdue = Order.objects.filter(state__in=NOT_SENT, expires_at__lte=now).values_list("pk", flat=True)
-    moved = [
-        ledger.move(
-            pk, before=NOT_SENT, after=OrderState.EXPIRED, message="not approved or sent in time", actor="clock"
-        )
-        for pk in list(overdue)
-    ]
+    """End what was not sent by its time, and entries whose approval is too old. Returns how many."""
+    overdue = Order.objects.filter(state__in=NOT_SENT, expires_at__lte=now)
+    late = Order.objects.filter(lateness.late(now), state=OrderState.APPROVED)
+    moved = [_expire(order, "not approved or sent in time", None) for order in list(overdue)]
+    moved += [_expire(order, _why_late(order), Level.WARN) for order in list(late)]
     return sum(order is not None for order in moved)
+
+
+def _expire(order: Order, message: str, level: Level | None) -> Order | None:
+    return ledger.move(order.pk, before=NOT_SENT, after=OrderState.EXPIRED, message=message, actor="clock", level=level)
+
+
+def _why_late(order: Order) -> str:
+    """Whoever approved it in time must not believe that it was sent."""
+    seconds = lateness.ENTRY_LASTS.total_seconds()
+    approved = f"approved at {order.approved_at:%H:%M:%S} UTC" if order.approved_at else "approved"
+    put_back = order.state_reason.startswith(PUT_BACK)
+    why = order.state_reason.removeprefix(PUT_BACK) if put_back else AWAY
+    return f"{approved}, but it could not be sent within {seconds:g} s ({why}). {lateness.ADVICE}"
 
 
 def _moved(

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .exchange.requests import OrderRequest
 from .protocol.messages import Answer, Request
 from .protocol.system import Message
 
@@ -32,6 +33,8 @@ class Faults:
     failures: dict[Request, Failure] = field(default_factory=dict)
     lose_acknowledgements: int = 0
     lose_orders: int = 0
+    late_orders: bool = False
+    on_their_way: list[OrderRequest] = field(default_factory=list)
     default_entitlement: Entitlement = "live"
     entitlements: dict[str, Entitlement] = field(default_factory=dict)
 

@@ -81,8 +81,10 @@ def steps_of(run: EmergencyRun) -> list[dict[str, str]]:
 
 
 def facts_of(run: EmergencyRun) -> list[tuple[str, str]]:
+    over_data_link = read_time(run.found.get("over_data_link_at"))
     return [
         ("First cancel sent", after(run, run.first_cancel_at)),
+        *([("Cancel of everything over the data link", after(run, over_data_link))] if over_data_link else []),
         ("Last cancel sent", after(run, run.last_cancel_at)),
         ("Ended", after(run, run.ended_at)),
     ]

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from apps.broker.choices import OrderPurpose
-from apps.broker.domain.orders import admits
+from apps.broker.domain.orders import ENTERING, admits
 from apps.risk.choices import DenialCode as Code
 from apps.risk.domain import exposure, flow, prices
 from apps.risk.domain.facts import Facts, Intent, Reason, Verdict
@@ -41,8 +40,8 @@ def session(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
         yield Reason(Code.SESSION_NOT_READY, f"The broker session is not ready: {facts.session_problem.rstrip('.')}.")
     if facts.mode_problem:
         yield Reason(Code.MODE_MISMATCH, facts.mode_problem)
-    if facts.restart_is_near and intent.purpose is not OrderPurpose.FLATTEN:
-        yield Reason(Code.RESTART_WINDOW, "The planned restart of the broker is less than five minutes away.")
+    if facts.restart_is_near and intent.purpose in ENTERING:
+        yield Reason(Code.RESTART_WINDOW, "A restart of the broker is planned about now: nothing is entered meanwhile.")
 
 
 def clocks(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:

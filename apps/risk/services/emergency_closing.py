@@ -16,7 +16,6 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.broker import selectors as broker_selectors
 from apps.broker import services as broker
 from apps.broker.choices import (
     EmergencyState,
@@ -210,9 +209,7 @@ class Closer:
         run.save(update_fields=["found"])
 
     def _escalate(self, problem: str, shown: Shown | None = None) -> bool:
-        view = broker_selectors.session()
-        if not view.admits(OrderPurpose.FLATTEN):
-            problem += f" (the session is {view.state.label.lower()}: {view.reason})"
+        problem += receipts.obstacles()
         receipts.give_up_orders(self._run, "the close-all was given up")
         receipts.end(self._run, EmergencyState.ESCALATED, problem=problem, picture=shown.picture() if shown else None)
         return True

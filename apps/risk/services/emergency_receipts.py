@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db import transaction
 
+from apps.broker import selectors as broker_selectors
 from apps.broker import services as broker
-from apps.broker.choices import EmergencyKind, EmergencyState, OrderState
+from apps.broker.choices import EmergencyKind, EmergencyState, OrderPurpose, OrderState
 from apps.broker.exceptions import OrderMovedOn
 from apps.broker.gate import closing_key
 from apps.broker.models import EmergencyRun, Order
@@ -61,6 +62,16 @@ def tell(run: EmergencyRun) -> None:
         scope="risk",
         actor=run.actor,
     )
+
+
+def obstacles() -> str:
+    """What keeps the broker from being asked and closing orders from being sent, for whoever must go on by hand."""
+    view, now = broker_selectors.session(), clock.now()
+    told = "" if view.admits(OrderPurpose.FLATTEN) else f" (the session is {view.state.label.lower()}: {view.reason})"
+    outage = broker_selectors.planned_outage(now)
+    if outage is None:
+        return told
+    return f"{told} (a restart of the broker is planned, it may be away until {outage[1]:%H:%M} UTC)"
 
 
 def incident_key(run: EmergencyRun) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.running import ACCOUNT
 from tests.broker.ledger.builders import make_account, make_instrument
 from tests.waiting import wait_for
+from tradeops.lib import clock
 
 FAR_BELOW = Decimal("1")
 
@@ -55,6 +57,17 @@ def give(simulator: SimulatorProcess, symbol: str = "SPY", **changes: Any) -> Or
     order = propose(simulator, symbol, **changes)
     approve(order)
     return order
+
+
+def age_approval(*orders: Order, seconds: float) -> None:
+    """As if they had been approved so long ago."""
+    approved_at = clock.now() - timedelta(seconds=seconds)
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(approved_at=approved_at)
+
+
+def keep_fresh(*orders: Order) -> None:
+    """Not too old to be sent, however long the test takes."""
+    age_approval(*orders, seconds=-3600)
 
 
 def state(order: Order) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -21,19 +22,21 @@ from apps.broker.choices import (
     OrderState,
     OrderType,
     Scope,
+    SessionState,
     Side,
     StopSource,
     TradingPermission,
 )
 from apps.broker.domain.orders import AT_RISK
 from apps.broker.gateway.orders import killing, submitter
+from apps.broker.gateway.orders.emergency_rows import OVER_DATA_LINK
 from apps.broker.models import BrokerOrder, EmergencyRun, Order, TradingState
 from apps.broker.models.stops import ENDED
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.journal.models import Incident
 from apps.risk.services.emergency_watch import call_for_people
 from tests.broker.gateway.ordering import approve, at_broker, give, propose, wait_state
-from tests.broker.gateway.running import RunningGateway, running, true_orders
+from tests.broker.gateway.running import ACCOUNT, RunningGateway, running, true_orders
 from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.lib.listen import conninfo
@@ -318,3 +321,63 @@ def test_halt_in_the_middle_of_a_burst_leaves_nothing_behind(simulator: Simulato
     assert (done.state, left) == (EmergencyState.DONE, set())
     assert states <= {OrderState.CANCELLED, OrderState.DENIED}
     assert len(simulator.control("orders")["orders"]) == arrived
+
+
+@pytest.mark.parametrize("kind", [EmergencyKind.CANCEL_ALL, EmergencyKind.HALT, EmergencyKind.CLOSE_ALL])
+def test_cancel_of_everything_goes_over_the_data_link_when_the_trading_link_does_not_confirm_it(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch, kind: EmergencyKind
+) -> None:
+    monkeypatch.setattr(killing, "ESCALATE_SECONDS", 2.0)
+    monkeypatch.setattr(killing, "SLOW_SECONDS", 0.5)
+    simulator.control("order QQQ BUY 5 1")
+    with running(simulator) as gateway:
+        entry, stop = working(simulator), protection(simulator)
+        lose_trading_link(simulator, gateway)
+        killed = TradingPermission.KILLED if kind is EmergencyKind.HALT else ""
+        action = ended(run(kind, account=ACCOUNT, permission=killed), seconds=40)
+        assert action.state == EmergencyState.ESCALATED and "went over the data link" in action.problem
+        wait_for(lambda: statuses(simulator, entry, stop) == ["Cancelled"] * 2)
+        assert true_orders(simulator) == set(), "those of others, too"
+        assert OVER_DATA_LINK in action.found
+        gateway.wait_state(SessionState.DISCONNECTED)
+        by_hand = simulator.control("order IWM BUY 5 1")["perm_id"]
+        passed = run(EmergencyKind.HALT, permission=TradingPermission.HALTED)
+        ended(passed, seconds=40)
+        assert true_orders(simulator) == {by_hand}, "sent once: nobody cancels what a person gave afterwards"
+    assert len(over_data_link(simulator)) == 1
+
+
+def test_halt_that_keeps_what_protects_never_cancels_everything_over_the_data_link(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(killing, "ESCALATE_SECONDS", 2.0)
+    with running(simulator) as gateway:
+        entry, stop = working(simulator), protection(simulator)
+        lose_trading_link(simulator, gateway)
+        everything = ended(halt(), seconds=40)
+        one = ended(run(EmergencyKind.CANCEL_ALL, scope=Scope.STRATEGY, target="other"), seconds=40)
+        assert {everything.state, one.state} == {EmergencyState.ESCALATED}
+        assert "data link" not in everything.problem + one.problem
+        assert statuses(simulator, entry, stop) == ["Submitted"] * 2
+    assert over_data_link(simulator) == []
+
+
+def protection(simulator: SimulatorProcess) -> Order:
+    return working(simulator, side=Side.SELL, limit_price=Decimal(9999), purpose=OrderPurpose.PROTECTIVE)
+
+
+def lose_trading_link(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
+    """Dropped, and nothing listens for it any more, while the data link lives on."""
+    link = gateway.gateway.trading
+    link.port = closed_port()
+    gateway.do(lambda: link.close("dropped by the test"))
+    gateway.wait_state(SessionState.DISCONNECTED)
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def over_data_link(simulator: SimulatorProcess) -> list[dict[str, Any]]:
+    return [row for row in simulator.control("log 2000 1001")["messages"] if row["type"] == "reqGlobalCancel"]

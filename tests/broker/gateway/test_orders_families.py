@@ -10,7 +10,7 @@ from apps.broker import services as broker
 from apps.broker.choices import OrderPurpose, OrderState, OrderType, Scope, Side, StopSource, TradingPermission
 from apps.broker.models import Order
 from apps.broker.simulator.testing import SimulatorProcess
-from tests.broker.gateway.ordering import approve, at_broker, give, placements, propose, state, wait_state
+from tests.broker.gateway.ordering import approve, at_broker, give, keep_fresh, placements, propose, state, wait_state
 from tests.broker.gateway.running import running
 from tests.waiting import wait_for
 
@@ -32,6 +32,7 @@ def test_bracket_waits_for_all_approvals_leaves_together_and_ends_together(simul
     with running(simulator):
         parent, profit, stop = bracket(simulator)
         approve(parent, profit)
+        keep_fresh(parent)
         other = wait_state(give(simulator, "QQQ"), OrderState.WORKING)
         assert [state(order) for order in (parent, profit)] == [OrderState.APPROVED] * 2
         approve(stop)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from apps.broker import lateness
 from apps.broker import services as broker
 from apps.broker.choices import OrderPurpose, OrderState, OrderType, SessionState, Side
-from apps.broker.gateway.link import HEARD_SECONDS
+from apps.broker.gateway import link
 from apps.broker.models import Order, OrderNumbering
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.journal.models import Event
-from tests.broker.gateway.ordering import approve, at_broker, cancels, give, placements, propose, state, wait_state
+from tests.broker.gateway.ordering import (
+    age_approval,
+    approve,
+    at_broker,
+    cancels,
+    give,
+    keep_fresh,
+    placements,
+    propose,
+    state,
+    wait_state,
+)
 from tests.broker.gateway.running import (
-    RunningGateway,
     running,
     shown_positions,
     true_orders,
@@ -39,6 +51,7 @@ def test_lost_acknowledgements_and_lost_orders_are_told_apart(simulator: Simulat
         wait_for(lambda: len(at_broker(simulator, unheard)) == 1)
         simulator.control("lose-order 1")
         lost = give(simulator, "QQQ")
+        keep_fresh(lost)
         wait_for(lambda: len(placements(simulator, lost)) == 1)
         simulator.control("lose-order 1")
         lost_market = give(simulator, "IWM", order_type=OrderType.MARKET, limit_price=None)
@@ -62,13 +75,47 @@ def test_order_of_the_silent_minutes_of_1100_is_found_afterwards(simulator: Simu
         simulator.control("1100")
         simulator.control("delay 0")
         wait_for(lambda: not gateway.gateway.keeper.sendable)
-        held = give(simulator, "QQQ")
+        held, old = give(simulator, "QQQ"), give(simulator, "IWM")
+        keep_fresh(held)
+        age_approval(old, seconds=31)
         wait_for(lambda: state(late) in {OrderState.WORKING, OrderState.UNRESOLVED}, seconds=10)
         assert state(held) == OrderState.APPROVED and placements(simulator, held) == []
         simulator.control("1102")
         wait_state(late, OrderState.WORKING)
         wait_state(held, OrderState.WORKING)
+        old = wait_state(old, OrderState.EXPIRED)
     assert len(at_broker(simulator, late)) == len(at_broker(simulator, held)) == 1
+    assert placements(simulator, old) == [] and "could not be sent within 30 s" in old.state_reason
+
+
+def test_lost_entry_is_not_sent_again_when_its_approval_is_old(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        simulator.control("lose-order 2")
+        entry = give(simulator)
+        stop = give(simulator, side=Side.SELL, limit_price=Decimal(9999), purpose=OrderPurpose.PROTECTIVE)
+        age_approval(stop, seconds=3600)
+        wait_for(lambda: len(placements(simulator, entry)) == len(placements(simulator, stop)) == 1)
+        age_approval(entry, seconds=31)
+        entry = wait_state(entry, OrderState.EXPIRED, seconds=40)
+        wait_state(stop, OrderState.WORKING, seconds=40)
+    assert len(placements(simulator, entry)) == 1 and at_broker(simulator, entry) == []
+    assert "approved too long ago to be sent again" in entry.state_reason and "unresolved" in history(entry)
+    assert Event.objects.filter(level="WARN", message__contains="too long ago").count() == 1
+    assert len(at_broker(simulator, stop)) == 1
+
+
+def test_entry_whose_turn_comes_too_late_is_not_sent(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was claimed in time; the question whether the broker answers took longer than its approval holds."""
+    with running(simulator):
+        wait_state(give(simulator), OrderState.WORKING)
+        monkeypatch.setattr(link, "HEARD_SECONDS", 0.0)
+        monkeypatch.setattr(lateness, "ENTRY_LASTS", timedelta(seconds=2))
+        simulator.control("delay 2500")
+        order = wait_state(give(simulator, "QQQ"), OrderState.EXPIRED, seconds=40)
+        simulator.control("delay 0")
+    assert placements(simulator, order) == []
 
 
 def test_numbers_never_come_again_after_a_restart_that_rolls_them_back(simulator: SimulatorProcess) -> None:
@@ -142,10 +189,12 @@ def test_modification_is_in_the_ledger_when_the_broker_shows_it(simulator: Simul
         wait_for(lambda: broker_silent in order.events.latest("id").message, seconds=20)
 
 
-def test_modification_is_not_sent_after_a_cancel_was_asked_for(simulator: SimulatorProcess) -> None:
-    with running(simulator) as gateway:
+def test_modification_is_not_sent_after_a_cancel_was_asked_for(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(simulator):
         order = wait_state(give(simulator), OrderState.WORKING)
-        wait_for(lambda: not is_heard(gateway))
+        monkeypatch.setattr(link, "HEARD_SECONDS", 0.0)
         simulator.control("delay 1500")
         broker.request_modification(order_id=order.pk, changes={"limit_price": Decimal(2)}, actor="person")
         wait_for(lambda: Order.objects.filter(pk=order.pk, modify_sent_at__isnull=False).exists())
@@ -156,10 +205,12 @@ def test_modification_is_not_sent_after_a_cancel_was_asked_for(simulator: Simula
         assert len(placements(simulator, order)) == 1
 
 
-def test_modification_is_not_sent_into_a_link_that_does_not_answer(simulator: SimulatorProcess) -> None:
+def test_modification_is_not_sent_into_a_link_that_does_not_answer(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with running(simulator) as gateway:
         order = wait_state(give(simulator), OrderState.WORKING)
-        wait_for(lambda: not is_heard(gateway))
+        monkeypatch.setattr(link, "HEARD_SECONDS", 0.0)
         simulator.control("blackhole on")
         broker.request_modification(order_id=order.pk, changes={"limit_price": Decimal(2)}, actor="person")
         gateway.wait_state(SessionState.DISCONNECTED, seconds=60)
@@ -179,6 +230,7 @@ def test_cancel_is_sent_again_until_the_broker_shows_it_and_while_not_ready(simu
         simulator.control("farm 2103")
         wait_for(lambda: not Event.objects.filter(step="Session").latest("id").message.endswith("Ready"))
         held = give(simulator)
+        keep_fresh(held)
         broker.request_cancel(order_id=other.pk, actor="person")
         wait_state(other, OrderState.CANCELLED)
         assert state(held) == OrderState.APPROVED
@@ -205,12 +257,14 @@ def test_without_market_data_positions_are_closed_and_protected_and_nothing_is_e
         simulator.control(fault)
         gateway.wait_state(session)
         entries = [give(simulator) for _ in range(40)]
+        keep_fresh(*entries)
         family = propose(simulator)
         child = propose(
             simulator, parent=family, order_type=OrderType.STOP, stop_price=Decimal(1),
             purpose=OrderPurpose.PROTECTIVE, **closing,
         )  # fmt: skip
         approve(child, family)
+        keep_fresh(family)
         stop = give(
             simulator, order_type=OrderType.STOP, stop_price=Decimal(1), purpose=OrderPurpose.PROTECTIVE, **closing
         )
@@ -233,24 +287,22 @@ def test_without_market_data_positions_are_closed_and_protected_and_nothing_is_e
         assert not any(at_broker(simulator, order) for order in (*entries, family, child))
 
 
-def test_nothing_is_sent_into_a_link_that_does_not_answer(simulator: SimulatorProcess) -> None:
+def test_nothing_is_sent_into_a_link_that_does_not_answer(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A half-open connection looks connected, and what lies in it may be executed when it thaws."""
     with running(simulator) as gateway:
         wait_state(give(simulator), OrderState.WORKING)
-        wait_for(lambda: not is_heard(gateway))
+        monkeypatch.setattr(link, "HEARD_SECONDS", 0.0)
         simulator.control("blackhole on")
         order = give(simulator, "QQQ")
+        keep_fresh(order)
         wait_for(lambda: order.events.filter(message__contains="not sent").exists(), seconds=30)
         gateway.wait_state(SessionState.DISCONNECTED, seconds=60)
         wait_for(lambda: Order.objects.get(pk=order.pk).times_sent == 0, what="what was claimed to be put back")
         simulator.control("blackhole off")
         wait_state(order, OrderState.WORKING, seconds=60)
     assert len(placements(simulator, order)) == len(at_broker(simulator, order)) == 1
-
-
-def is_heard(gateway: RunningGateway) -> bool:
-    link = gateway.gateway.trading
-    return gateway.do(lambda: gateway.loop.time() - link._heard_at < HEARD_SECONDS)
 
 
 def test_change_that_meets_an_outage_never_makes_a_second_order(simulator: SimulatorProcess) -> None:

@@ -15,7 +15,7 @@ from apps.broker.domain.restart_window import RestartCalendar, RestartWindow
 from apps.broker.models import EmergencyRun
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.risk import services as risk
-from tests.broker.gateway.ordering import approve, at_broker, give, propose, wait_state
+from tests.broker.gateway.ordering import age_approval, approve, at_broker, give, keep_fresh, propose, wait_state
 from tests.broker.gateway.running import running, true_orders, wait_until_tables_agree
 from tests.waiting import wait_for
 
@@ -63,14 +63,17 @@ def test_halt_while_the_broker_is_away_is_carried_out_when_it_is_back(
             give(simulator, side=Side.SELL, limit_price=Decimal(9000), purpose=OrderPurpose.PROTECTIVE),
             OrderState.WORKING,
         )
-    # Around a planned restart nothing is claimed, so nothing is denied either: it waits.
-    fate = OrderState.APPROVED if restarts is ALL_DAY else OrderState.DENIED
+    # Around a planned restart no entry is claimed, so none is denied either: it waits until it is too old.
+    fate = OrderState.EXPIRED if restarts is ALL_DAY else OrderState.DENIED
     with running(simulator, halt_flag=halt_flag, restarts=restarts) as gateway:
+        # Until then it takes the orders of the gateway before it for those of nobody.
+        wait_for(lambda: gateway.gateway.orders.book.is_read)
         unsent = propose(simulator, quantity=Decimal(3))
         simulator.control(goes)
         gateway.wait_state(state, seconds=40)
         asked = risk.halt(scope=Scope.EVERYTHING, reason="smoke", actor="ann")
         approve(unsent)
+        (age_approval(unsent, seconds=31) if restarts is ALL_DAY else keep_fresh(unsent))
         assert asked.run is not None and asked.run.state != EmergencyState.DONE, "nobody can know it yet"
         if comes:
             simulator.control(comes)
@@ -81,7 +84,9 @@ def test_halt_while_the_broker_is_away_is_carried_out_when_it_is_back(
         wait_until_tables_agree(simulator, seconds=40)
         assert true_orders(simulator) == {stop.perm_id}, "protection stays, the entry is gone"
         assert at_broker(simulator, unsent) == []
-        later = wait_state(give(simulator, quantity=Decimal(4)), fate, seconds=40)
+        later = give(simulator, quantity=Decimal(4))
+        (age_approval(later, seconds=31) if restarts is ALL_DAY else keep_fresh(later))
+        later = wait_state(later, fate, seconds=40)
     assert ("smoke" in later.state_reason) is (fate == OrderState.DENIED)
     assert at_broker(simulator, later) == []
     assert [(row["order"], row["done"]) for row in done.results] == [(str(entry.pk), True)]

@@ -140,6 +140,23 @@ def test_what_is_not_sent_in_time_expires() -> None:
     assert order.state == OrderState.EXPIRED
 
 
+@pytest.mark.parametrize("purpose", OrderPurpose)
+def test_approval_of_what_enters_holds_for_half_a_minute_and_of_what_closes_until_its_time(
+    purpose: OrderPurpose,
+) -> None:
+    order = propose(purpose=purpose)
+    broker.approve_order(order_id=order.pk, actor="risk")
+    approved_at = Order.objects.get().approved_at
+    assert approved_at is not None and broker.expire_orders(now=approved_at + timedelta(seconds=29)) == 0
+    enters = purpose in {OrderPurpose.ENTRY, OrderPurpose.CORRECTION}
+    assert broker.expire_orders(now=approved_at + timedelta(seconds=30)) == enters
+    order.refresh_from_db()
+    assert order.state == (OrderState.EXPIRED if enters else OrderState.APPROVED)
+    if enters:
+        assert "could not be sent within 30 s" in order.state_reason and "give it anew" in order.state_reason
+        assert Event.objects.filter(level="WARN", message__contains="could not be sent").count() == 1
+
+
 def test_most_restrictive_stop_of_all_scopes_applies() -> None:
     halt = {"permission": TradingPermission.HALTED, "actor": "anna"}
     broker.set_trading_state(scope=Scope.STRATEGY, target="momentum", source=StopSource.MANUAL, reason="test", **halt)

@@ -57,6 +57,7 @@ class Action:
 class Receipt:
     """`verified`: the broker shows nothing of ours that should have been cancelled. `problem` names those of others.
 
+    `over_data_link_at`: when a cancel of everything left that way, because the trading link did not confirm it.
     `is_escalated`: a person was told, and that is written down. Nothing is held back in memory any more: what stays
     stopped is in the table.
     """
@@ -65,6 +66,7 @@ class Receipt:
     problem: str = ""
     first_cancel_at: datetime | None = None
     last_cancel_at: datetime | None = None
+    over_data_link_at: datetime | None = None
     results: dict[object, dict[str, Any]] = field(default_factory=dict)
     picture: dict[str, Any] | None = None
     is_over: bool = False

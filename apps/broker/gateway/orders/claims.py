@@ -17,13 +17,14 @@ from django.db.models import Exists, F, OuterRef, Q
 from ib_async import Contract
 from ib_async import Order as WireOrder
 
-from apps.broker import entry_probe, gate, ledger
+from apps.broker import entry_probe, gate, lateness, ledger
 from apps.broker.choices import OrderPurpose, OrderState
 from apps.broker.gateway.orders import families, fence, numbers, wire
 from apps.broker.gateway.orders.families import Family
 from apps.broker.gateway.orders.fence import Identity
 from apps.broker.gateway.orders.subject import Subject, subject_of
 from apps.broker.models import Order
+from apps.broker.services.orders import PUT_BACK
 from tradeops.lib import clock
 
 ACTOR = "gateway"
@@ -33,11 +34,12 @@ S = OrderState
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Everything that is needed to send it."""
+    """Everything that is needed to send it. `latest`: not after that moment, however long it waited for its turn."""
 
     subject: Subject
     contract: Contract
     order: WireOrder
+    latest: datetime | None = None
 
 
 @transaction.atomic
@@ -77,6 +79,7 @@ def _candidates(purposes: Collection[OrderPurpose]) -> list[Order]:
         .select_related("account", "instrument", "parent")
         .filter(Q(expires_at=None) | Q(expires_at__gt=now), state=S.APPROVED, cancel_requested_at=None)
         .filter(purpose__in=purposes)
+        .exclude(lateness.late(now))
         .exclude(parent__state__in=[S.PROPOSED, S.APPROVED, S.SUBMITTING, S.UNRESOLVED])
         .exclude(Exists(unready_child))
         .order_by("created_at", "pk")
@@ -133,7 +136,8 @@ def _submit(family: Family, identity: Identity) -> list[Claimed]:
         entry_probe.take_probe(order)
         placement = families.placement(family, place, first)
         subject = replace(subject_of(order), perm_id=None)
-        claimed.append(Claimed(subject, wire.contract_of(order.instrument), wire.order_of(order, placement)))
+        contract, message = wire.contract_of(order.instrument), wire.order_of(order, placement)
+        claimed.append(Claimed(subject, contract, message, lateness.latest(order)))
     return claimed
 
 
@@ -146,7 +150,7 @@ def put_back(ids: Collection[UUID], reason: str) -> None:
             order.pk,
             before=[S.SUBMITTING],
             after=S.APPROVED,
-            message=f"not sent: {reason}",
+            message=f"{PUT_BACK}{reason}",
             actor=ACTOR,
             times_sent=max(0, order.times_sent - 1),
             submitted_at=None,

@@ -27,6 +27,8 @@ STEP, SCOPE = "Emergency", "broker"
 OURS = [EmergencyKind.HALT, EmergencyKind.CANCEL_ALL, EmergencyKind.CLOSE_ALL]
 NOT_SENT = [OrderState.PROPOSED, OrderState.APPROVED]
 SUBJECT = "emergency not verified"
+# In `EmergencyRun.found`: when a cancel of everything went that way.
+OVER_DATA_LINK = "over_data_link_at"
 
 
 def read(except_for: Collection[UUID]) -> list[Action]:
@@ -122,6 +124,8 @@ def save(action: Action, receipt: Receipt) -> None:
     run.results = list(receipt.results.values())
     run.picture = receipt.picture
     run.problem = receipt.problem
+    if receipt.over_data_link_at is not None:
+        run.found = {**run.found, OVER_DATA_LINK: receipt.over_data_link_at.isoformat()}
     run.first_cancel_at, run.last_cancel_at = receipt.first_cancel_at, receipt.last_cancel_at
     run.ended_at = None if run.state in UNFINISHED else clock.now()
     run.save()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from apps.broker import ledger
+from apps.broker import lateness, ledger
 from apps.broker.choices import OrderPurpose, OrderState
 from apps.broker.gateway.orders.wire import CANCEL_WITH_BLOCK, REDUCE, Placement
 from apps.broker.models import BrokerOrder, Execution, Order
@@ -88,7 +88,8 @@ def _group(root: Order, purposes: Collection[OrderPurpose]) -> list[Order]:
         parent=None,
         children=None,
     )
-    rows = rows.exclude(pk=root.pk).select_related("account", "instrument", "parent").order_by("created_at", "pk")
+    rows = rows.exclude(pk=root.pk).exclude(lateness.late(clock.now()))
+    rows = rows.select_related("account", "instrument", "parent").order_by("created_at", "pk")
     return [order for order in rows if not _is_at_broker(order)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ib_async import IB
 
 from apps.broker.choices import Priority
-from apps.broker.exceptions import BrokerError, NotConnectedError
+from apps.broker.exceptions import BrokerError, NotConnectedError, TurnDroppedError
 from apps.broker.gateway import parsing
 from apps.broker.gateway.link import Link
 from apps.broker.gateway.orders.actions import Action, Receipt
@@ -38,6 +38,7 @@ class Killer:
     def __init__(
         self,
         link: Link,
+        data: Link,
         pacer: Pacer,
         client_id: int,
         book: Book,
@@ -45,6 +46,7 @@ class Killer:
         picture: Callable[[], Picture | None],
     ) -> None:
         self._link = link
+        self._data = data
         self._pacer = pacer
         self._client_id = client_id
         self._book = book
@@ -71,9 +73,11 @@ class Killer:
                 receipt.problem = _describe_others(receipt)
                 receipt.is_over = True
                 return tell()
-            if not receipt.problem and loop.time() - began >= ESCALATE_SECONDS:
-                receipt.problem = self._describe_problem(receipt)
-                tell()
+            if loop.time() - began >= ESCALATE_SECONDS:
+                await self._send_over_data_link(action, receipt)
+                if not receipt.problem:
+                    receipt.problem = self._describe_problem(receipt) + _of_data_link(action, receipt)
+                    tell()
 
     async def _send_cancels(self, action: Action, receipt: Receipt) -> None:
         """The global one first: it reaches everything at once, and what has no number of ours."""
@@ -103,6 +107,20 @@ class Killer:
             logger.warning("the global cancel could not be sent: %s", error)
             return
         self._stamp(receipt)
+
+    async def _send_over_data_link(self, action: Action, receipt: Receipt) -> None:
+        """A cancel of everything reaches all orders over either link. Once: a person who takes over gives new ones."""
+        if not action.is_global or receipt.is_closed or receipt.over_data_link_at is not None:
+            return
+        try:
+            if not await self._data.answers():
+                return
+            await self._data.send(Priority.CANCEL, lambda ib: ib.client.reqGlobalCancel())
+        except (NotConnectedError, TurnDroppedError) as error:
+            logger.warning("the global cancel could not be sent over the data link: %s", error)
+            return
+        self._stamp(receipt)
+        receipt.over_data_link_at = receipt.last_cancel_at
 
     def _stamp(self, receipt: Receipt) -> None:
         receipt.last_cancel_at = clock.now()
@@ -174,7 +192,16 @@ class Killer:
             return f"what was sent before could not be read within {ESCALATE_SECONDS:g} s: look in TWS"
         left = [entry for entry in receipt.results.values() if not entry["done"]]
         names = ", ".join(f"{entry['symbol']} ({entry['detail']})" for entry in left)
-        return f"not over at the broker after {ESCALATE_SECONDS:g} s: {names or 'orders on their way'}"[:500]
+        return f"not over at the broker after {ESCALATE_SECONDS:g} s: {names or 'orders on their way'}"[:350]
+
+
+def _of_data_link(action: Action, receipt: Receipt) -> str:
+    if not action.is_global:
+        return ""
+    if receipt.over_data_link_at is None:
+        return ". The data link could not take a cancel of everything either"
+    at = f"{receipt.over_data_link_at:%H:%M:%S} UTC"
+    return f". A cancel of everything went over the data link at {at}: look in TWS whether it was carried out"
 
 
 def _all_open_orders(ib: IB) -> Any:

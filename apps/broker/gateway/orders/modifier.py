@@ -19,7 +19,6 @@ from apps.broker.gateway.orders.claims import Claimed
 from apps.broker.gateway.orders.fence import Identity
 from apps.broker.gateway.orders.stops import Stops
 from apps.broker.gateway.pacing import Pacer
-from apps.broker.gateway.session_keeper import SessionKeeper
 from tradeops.lib import crossing
 
 logger = logging.getLogger(__name__)
@@ -28,22 +27,24 @@ POLL_SECONDS = 1.0
 
 
 class Modifier:
-    """`may_send` is asked right before a message leaves, with the connection and purpose that it was claimed for."""
+    """`sendable`: for which purposes orders may be changed now. `may_send` is asked right before a message leaves, with
+    the connection and purpose that it was claimed for.
+    """
 
     def __init__(
         self,
         link: Link,
         pacer: Pacer,
-        keeper: SessionKeeper,
         known: Stops,
         identity: Callable[[], Identity | None],
+        sendable: Callable[[], frozenset[OrderPurpose]],
         may_send: Callable[[IB | None, int, frozenset[OrderPurpose]], bool],
     ) -> None:
         self._link = link
         self._pacer = pacer
-        self._keeper = keeper
         self._stops = known
         self._identity = identity
+        self._sendable = sendable
         self._may_send = may_send
         self._wake = asyncio.Event()
 
@@ -61,7 +62,7 @@ class Modifier:
 
     async def _round(self) -> None:
         identity, ib, connection = self._identity(), self._link.ib, self._link.connections
-        purposes = self._keeper.sendable
+        purposes = self._sendable()
         if identity is None or not self._may_send(ib, connection, purposes):
             return
         for item in await crossing.in_database(modifications.take, identity, self._stops.objection, purposes):

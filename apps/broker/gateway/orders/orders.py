@@ -49,6 +49,7 @@ class Orders:
         live_ports: frozenset[int],
         *,
         link: Link,
+        data: Link,
         pacer: Pacer,
         keeper: SessionKeeper,
         synchroniser: Synchroniser,
@@ -65,10 +66,13 @@ class Orders:
         self.stops = Stops()
         self.book = Book()
         self.submitter = Submitter(link, pacer, keeper, self.stops, self.book, self._identity, self._blackout)
-        self.modifier = Modifier(link, pacer, keeper, self.stops, self._identity, self.submitter.may_send)
+        sends = self.submitter
+        self.modifier = Modifier(link, pacer, self.stops, self._identity, sends.sendable, sends.may_send)
         self.cancels = Cancels(link, config.client_id, self.submitter.unsent, synchroniser.look_soon)
         self.resolver = Resolver(keeper, self.book, self.submitter, synchroniser.look_soon)
-        killer = Killer(link, pacer, config.client_id, self.book, self.submitter, picture=lambda: synchroniser.picture)
+        killer = Killer(
+            link, data, pacer, config.client_id, self.book, self.submitter, picture=lambda: synchroniser.picture
+        )
         self.emergencies = Emergencies(killer, self.stops, config.halt_flag)
         synchroniser.on_look = self.resolver.hear_look
 

@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from ib_async import IB
 
 from apps.broker.choices import OrderPurpose, Priority
+from apps.broker.domain.orders import ENTERING
 from apps.broker.exceptions import FencedError, TurnDroppedError
 from apps.broker.gateway import library
 from apps.broker.gateway.link import Link
@@ -35,11 +36,14 @@ ANSWER_SECONDS = 5.0
 LAST_SECONDS = 0.8
 NOT_ANSWERED = f"no answer from the broker within {ANSWER_SECONDS:g} s"
 NOT_READY = "the broker did not answer, or the session was not ready any more"
+TOO_LATE = "its turn came too late"
 LINK_LOST = "the link was lost before the broker answered"
 
 
 class Submitter:
-    """`identity` says who claims; None while that is not known. `blackout` is true around the planned restarts."""
+    """`identity` says who claims; None while that is not known. `blackout` is true around the planned restarts: then
+    nothing is entered. What closes or protects goes while the session is ready, for the restart has not happened yet.
+    """
 
     def __init__(
         self,
@@ -88,7 +92,7 @@ class Submitter:
         self._stops.take(await crossing.in_database(stops.read), version)
         await crossing.in_database(expire_orders, now=clock.now())
         identity = self._identity()
-        purposes = self._keeper.sendable
+        purposes = self.sendable()
         if identity is None or not self.may_send(self._link.ib, self._link.connections, purposes):
             return
         await self._raise_floor(identity)
@@ -153,6 +157,8 @@ class Submitter:
         stopped = "; ".join(filter(None, (self._stops.objection(item.subject) for item in family)))
         if stopped:
             await self._withdraw(ids, partial(claims.deny, reason=stopped))
+        elif any(item.latest is not None and item.latest <= clock.now() for item in family):
+            await self._withdraw(ids, partial(claims.put_back, reason=TOO_LATE))
         elif ib is None or not may_go or not self._may_go(family, ib, connection):
             await self._withdraw(ids, partial(claims.put_back, reason=NOT_READY))
         else:
@@ -165,11 +171,16 @@ class Submitter:
         purposes = frozenset(item.subject.purpose for item in family)
         return self.may_send(ib, connection, purposes) and not self._is_stored_against(family)
 
+    def sendable(self) -> frozenset[OrderPurpose]:
+        """What for orders may leave now."""
+        found = self._keeper.sendable
+        return found - ENTERING if self._blackout() else found
+
     def may_send(self, ib: IB | None, connection: int, purposes: frozenset[OrderPurpose]) -> bool:
         """Orders of all these purposes, over that connection, now."""
         same = ib is not None and ib is self._link.ib and connection == self._link.connections and ib.isConnected()
-        admitted = bool(purposes) and purposes <= self._keeper.sendable
-        return same and admitted and not self._stops.in_doubt and not self._blackout()
+        admitted = bool(purposes) and purposes <= self.sendable()
+        return same and admitted and not self._stops.in_doubt
 
     def _place(self, family: Sequence[Claimed], ib: IB) -> None:
         for item in family:

@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from apps.broker import ledger
+from apps.broker import lateness, ledger
 from apps.broker.choices import OrderState, OrderType, TimeInForce
 from apps.broker.domain.orders import may_follow
 from apps.broker.gateway.orders.escalation import escalate_once
 from apps.broker.gateway.synchroniser import Look
 from apps.broker.models import Order
+from apps.journal.choices import Level
 from tradeops.lib import clock
 
 ACTOR = "gateway"
@@ -75,7 +76,11 @@ def _decide_absent(order: Order) -> None:
         return
     state, message = found
     if may_follow(S.UNRESOLVED, state):
-        ledger.move(order.pk, before=[S.UNRESOLVED], after=state, message=message, actor=ACTOR, looks=0, looked_at=None)
+        level = Level.WARN if state is S.EXPIRED else None
+        ledger.move(
+            order.pk, before=[S.UNRESOLVED], after=state, message=message, actor=ACTOR, level=level, looks=0,
+            looked_at=None,
+        )  # fmt: skip
 
 
 def _verdict(order: Order) -> tuple[OrderState, str] | None:
@@ -91,6 +96,8 @@ def _verdict(order: Order) -> tuple[OrderState, str] | None:
         return (S.REJECTED, f"the broker refused it: {words}") if code else None
     if order.expires_at is not None and order.expires_at <= clock.now():
         return S.EXPIRED, "it never reached the broker, and its time is over"
+    if lateness.is_late(order, clock.now()):
+        return S.EXPIRED, f"it never arrived, and was approved too long ago to be sent again. {lateness.ADVICE}"
     if order.times_sent >= MOST_TIMES_SENT:
         return None
     return S.APPROVED, "two looks at the broker agree that it never arrived: it may be sent again"

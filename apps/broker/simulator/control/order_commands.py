@@ -50,6 +50,17 @@ def lose_orders(gateway: Gateway, words: Sequence[str]) -> Result:
     return {}
 
 
+@command("late-orders on|off", "while on, new orders lie on their way to the broker, in no list; off lets them arrive")
+def late_orders(gateway: Gateway, words: Sequence[str]) -> Result:
+    faults = gateway.faults
+    faults.late_orders = switch(words[0])
+    if not faults.late_orders:
+        arriving, faults.on_their_way = faults.on_their_way, []
+        for request in arriving:
+            gateway.exchange.place(request)
+    return {"on_their_way": len(faults.on_their_way)}
+
+
 @command("dup-exec", "send the last execution once more")
 def duplicate_execution(gateway: Gateway, words: Sequence[str]) -> Result:
     return {"exec_id": gateway.exchange.duplicate_last_execution().exec_id}

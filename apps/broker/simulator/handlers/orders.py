@@ -35,6 +35,9 @@ def place_order(session: Session, order_id: int, reader: Reader) -> None:
             return
         if faults.loses_acknowledgement():
             session.unacknowledged.add(order_id)
+        if faults.late_orders:
+            faults.on_their_way.append(request)
+            return
     session.gateway.exchange.place(request)
 
 
