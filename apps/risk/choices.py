@@ -52,6 +52,7 @@ class DenialCode(models.TextChoices):
     QUOTE_STALE = "QUOTE_STALE", "The quote is too old"
     QUOTE_NOT_LIVE = "QUOTE_NOT_LIVE", "The quote is not live"
     ACCOUNT_STALE = "ACCOUNT_STALE", "The account's figures are too old"
+    LOSSES_NOT_WATCHED = "LOSSES_NOT_WATCHED", "Nobody watches the account's losses"
     EQUITY_NOT_POSITIVE = "EQUITY_NOT_POSITIVE", "Equity is not positive"
     ORDER_VALUE = "ORDER_VALUE", "The order is worth too much"
     ORDER_QUANTITY = "ORDER_QUANTITY", "The order's quantity is too large"

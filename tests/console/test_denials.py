@@ -14,6 +14,7 @@ from apps.broker.models import Order
 from apps.risk import selectors
 from apps.risk.choices import DenialCode
 from apps.risk.domain.facts import Verdict
+from apps.risk.services.approval import terms_of
 from apps.risk.services.submission import ACTOR, Judged, write_verdict
 from tests.broker.ledger.builders import make_order
 from tests.risk.facts import facts
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.django_db
 def refused(verdict: Verdict) -> Order:
     """As submitting writes it."""
     order = make_order()
-    write_verdict(order, Judged(verdict, facts(), selectors.effective_limits()), asked_by="tom")
+    write_verdict(order, Judged(verdict, terms_of(order), facts(), selectors.effective_limits()), asked_by="tom")
     codes = sorted(code.value for code in verdict.codes)
     return broker.deny_order(order_id=order.pk, reason=verdict.sentence, actor=ACTOR, data={"codes": codes})
 

@@ -137,6 +137,12 @@ def entering(order: Intent, seen: Facts, limits: Limits) -> set[str]:
     found = common(order, seen) | quote_codes(seen, limits) | collar_codes(order, seen, limits) | rates(seen, limits)
     if seen.clock_skew > 2 or seen.clock_skew < -2:
         found.add("CLOCK_SKEW")
+    if seen.watched_at is None:
+        found.add("LOSSES_NOT_WATCHED")
+    else:
+        unwatched = (seen.now - seen.watched_at).total_seconds()
+        if unwatched > 180 or unwatched < -2:
+            found.add("LOSSES_NOT_WATCHED")
     if seen.restriction:
         found.add("INSTRUMENT_RESTRICTED")
     if seen.break_problem:

@@ -20,7 +20,7 @@ from apps.broker.simulator.testing import SimulatorProcess
 from apps.risk import services as risk
 from tests.broker.gateway.ordering import at_broker, instrument, wait_state
 from tests.broker.gateway.running import ACCOUNT, running
-from tests.risk.world import calm
+from tests.risk.world import calm, watch_losses
 from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.lib.known import Known
@@ -38,6 +38,7 @@ def simulator() -> Iterator[SimulatorProcess]:
 def trading(simulator: SimulatorProcess, settings: Settings) -> Iterator[SimulatorProcess]:
     calm(settings)
     with running(simulator):
+        watch_losses(Account.objects.get(code=ACCOUNT))
         yield simulator
 
 

@@ -48,6 +48,9 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     ),
     (Code.SESSION_NOT_READY, {}, {"session_problem": "Disconnected"}, {}),
     (Code.CLOCK_SKEW, {}, {"clock_skew": -2.5}, {}),
+    (Code.LOSSES_NOT_WATCHED, {}, {"watched_at": None}, {}),
+    (Code.LOSSES_NOT_WATCHED, {}, {"watched_at": NOW - timedelta(seconds=181)}, {}),
+    (Code.LOSSES_NOT_WATCHED, {}, {"watched_at": NOW + timedelta(seconds=3)}, {}),
     (Code.RESTART_WINDOW, {}, {"restart_is_near": True}, {}),
     (Code.MODE_MISMATCH, {}, {"mode_problem": "U1 is a live account, the platform trades paper."}, {}),
     (Code.INSTRUMENT_RESTRICTED, {}, {"restriction": "earnings"}, {}),
@@ -158,6 +161,7 @@ def test_a_quote_of_the_future_is_told_as_that() -> None:
 # The last value that is still allowed, next to the rows above.
 ALLOWED: list[tuple[dict[str, Any], dict[str, Any], dict[L, Decimal | None]]] = [
     ({}, {"clock_skew": 2.0}, {}),
+    ({}, {"watched_at": NOW - timedelta(seconds=180)}, {}),
     ({}, {"quote": quote(age=5)}, {}),
     ({}, {"quote": quote(source=PriceSource.DELAYED)}, {L.DELAYED_QUOTES: D(1)}),
     ({}, {"equity": Known(D(100_000), NOW - timedelta(seconds=240))}, {}),
@@ -279,6 +283,7 @@ def test_closing_order_is_spared_what_guards_against_holding() -> None:
         "quote": LOST,
         "market_is_open": LOST,
         "clock_skew": 99.0,
+        "watched_at": None,
         "open_orders": tuple(working(con_id=2, value=None) for _ in range(40)),
         "orders_today": 10,
     }
@@ -362,7 +367,7 @@ def test_reason_names_the_limit_that_a_person_would_change() -> None:
     assert without == {
         *(Code.TRADING_STOPPED, Code.SESSION_NOT_READY, Code.CLOCK_SKEW, Code.RESTART_WINDOW, Code.MODE_MISMATCH),
         *(Code.INSTRUMENT_RESTRICTED, Code.INSTRUMENT_LOCKED, Code.MARKET_CLOSED, Code.EXCHANGE_HALTED),
-        Code.DATA_UNKNOWN,
+        *(Code.DATA_UNKNOWN, Code.LOSSES_NOT_WATCHED),
         *(Code.EQUITY_NOT_POSITIVE, Code.PRICE_TICK, Code.SELF_CROSS, Code.REDUCE_ONLY),
     }
 

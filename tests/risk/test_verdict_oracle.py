@@ -102,6 +102,7 @@ def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts
         NOW - timedelta(seconds=chance.choice([0, 1, 5, 5, 5.001, -1, -2, -2.001, 60])),
         bid=chance.choice([None, Decimal(-1), price - spread, price - spread]),
         ask=chance.choice([None, Decimal(0), price + spread, price + spread]),
+        is_halted=chance.random() < 0.03,
     )
     rows = [Decimal(chance.choice([0, 5, 10, 100, 260, 900, -10, -100, -900])) for _ in range(chance.randint(0, 3))]
     holdings = tuple(
@@ -115,6 +116,9 @@ def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts
         permission=chance.choice([*([TradingPermission.ACTIVE] * 12), *TradingPermission]),
         stop_reasons=("a stop",),
         clock_skew=chance.choice([0.0, 0.0, 0.0, 2.0, -2.0, 2.001, -3.0]),
+        watched_at=chance.choice(
+            [*([NOW] * 9), *(NOW - timedelta(seconds=age) for age in (180, 180.001, -2.001)), None]
+        ),
         session_problem=seldom(chance, "Disconnected"),
         restart_is_near=chance.random() < 0.03,
         mode_problem=seldom(chance, "a live account"),

@@ -18,6 +18,8 @@ from apps.risk.domain.limits import Limits
 from tradeops.lib.known import Known, Unknown
 
 MAX_CLOCK_SKEW = 2.0
+# Three rounds of the watch, with time for the broker to answer: after that a breach would stop nothing.
+WATCHED_SECONDS = 180.0
 Check = Callable[[Intent, Facts, Limits], Iterator[Reason]]
 
 
@@ -55,6 +57,19 @@ def clocks(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
         )
 
 
+def losses_watched(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """Loss and drawdown limits are kept by the account's watch: an order itself is not held to them."""
+    seconds = None if facts.watched_at is None else (facts.now - facts.watched_at).total_seconds()
+    if seconds is not None and -MAX_CLOCK_SKEW <= seconds <= WATCHED_SECONDS:
+        return
+    since = "so far" if seconds is None else f"for {seconds:.0f} s" if seconds > 0 else "at a time that has come"
+    yield Reason(
+        Code.LOSSES_NOT_WATCHED,
+        f"Nobody has watched the account's losses {since}: start the sentinel, or see its log and the incidents.",
+        {"seconds": seconds},
+    )
+
+
 def instrument(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
     if facts.restriction:
         yield Reason(Code.INSTRUMENT_RESTRICTED, f"{intent.symbol} may not be traded: {facts.restriction}.")
@@ -83,6 +98,7 @@ ENTRY_CHECKS: tuple[Check, ...] = (
     trading_state,
     session,
     clocks,
+    losses_watched,
     instrument,
     market_hours,
     exchange_halt,
