@@ -110,6 +110,8 @@ class RunTrigger(models.TextChoices):
     SCHEDULE = "schedule", "Schedule"
     PERSON = "person", "A person"
     FOLLOW_UP = "follow-up", "Second look"
+    CLOSE = "close", "Close of the exchange"
+    WATCH = "watch", "Each minute, without account values"
 
 
 class MonitorRule(models.TextChoices):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 
+from apps.broker import selectors as broker_state
 from apps.broker.models import Execution
 from apps.console.performance_alert import tell_performance
 from apps.risk import reconciliation_selectors
@@ -13,6 +15,7 @@ from apps.risk.choices import RunTrigger
 from apps.risk.models import EquityWatch
 from apps.risk.services import alerts, monitors
 from apps.risk.services.reconciliation import reconcile, unsettled
+from apps.risk.services.verdict_watch import VerdictWatch
 from tradeops.lib import clock
 from tradeops.sentinel.turns import each_turn
 
@@ -23,6 +26,7 @@ PERFORMANCE_SECONDS = 3600.0
 # Answers that are late keep being asked for, but not each second.
 START_AGAIN_SECONDS = 30.0
 SECOND_LOOK_SECONDS = 5.0
+COMPARE_SECONDS = 60.0
 
 
 def tell_alerts(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
@@ -37,8 +41,10 @@ def watch_account(stopping: threading.Event, may_act: Callable[[], bool]) -> Non
 
 
 def compare_with_broker(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
-    """After each start and reconnection, and again soon where a second look may decide. The job does the rest."""
-    unwatched = "Ledger and broker are not compared after a reconnection: see `manage.py reconcile`."
+    """After each start and reconnection, at the close, each minute in between, and again soon where a second look may
+    decide. The job does the rest.
+    """
+    unwatched = "Ledger and broker are compared every ten minutes only, by the job: see `manage.py reconcile`."
     each_turn(stopping, may_act, Comparisons().turn, "reconciliation", unwatched=unwatched)
 
 
@@ -80,18 +86,25 @@ class Comparisons:
     def __init__(self, *, again_seconds: float = START_AGAIN_SECONDS) -> None:
         self._again_seconds = again_seconds
         self._compared_at = float("-inf")
+        self._verdicts = VerdictWatch()
 
     def turn(self) -> bool:
-        trigger = self._due(time.monotonic() - self._compared_at)
+        now = clock.now()
+        self._verdicts.look(now=now)
+        trigger = self._due(time.monotonic() - self._compared_at, now)
         if trigger is None:
             return False
         self._compared_at = time.monotonic()
         reconcile(trigger=trigger, requested_by="sentinel")
         return True
 
-    def _due(self, seconds: float) -> RunTrigger | None:
-        if seconds >= self._again_seconds and reconciliation_selectors.needs_start(now=clock.now()):
+    def _due(self, seconds: float, now: datetime) -> RunTrigger | None:
+        if not broker_state.session(now=now).is_following:
+            return None
+        if seconds >= self._again_seconds and reconciliation_selectors.needs_start(now=now):
             return RunTrigger.START
+        if seconds >= self._again_seconds and reconciliation_selectors.needs_close(now=now):
+            return RunTrigger.CLOSE
         if seconds >= SECOND_LOOK_SECONDS and unsettled():
             return RunTrigger.FOLLOW_UP
-        return None
+        return RunTrigger.WATCH if seconds >= COMPARE_SECONDS else None

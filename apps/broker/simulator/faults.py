@@ -32,6 +32,8 @@ class Faults:
     failures: dict[Request, Failure] = field(default_factory=dict)
     lose_acknowledgements: int = 0
     lose_orders: int = 0
+    swallow_executions: int = 0
+    swallowed_executions: set[str] = field(default_factory=set)
     default_entitlement: Entitlement = "live"
     entitlements: dict[str, Entitlement] = field(default_factory=dict)
 
@@ -63,6 +65,13 @@ class Faults:
     def loses_order(self) -> bool:
         self.lose_orders, lost = max(0, self.lose_orders - 1), self.lose_orders > 0
         return lost
+
+    def swallows_execution(self, exec_id: str) -> bool:
+        """An execution that is not reported when it happens is in no list either."""
+        if self.swallow_executions > 0:
+            self.swallow_executions -= 1
+            self.swallowed_executions.add(exec_id)
+        return exec_id in self.swallowed_executions
 
     def loses_acknowledgement(self) -> bool:
         self.lose_acknowledgements, lost = max(0, self.lose_acknowledgements - 1), self.lose_acknowledgements > 0

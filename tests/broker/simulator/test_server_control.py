@@ -58,6 +58,7 @@ EXAMPLES = {
     "refuse": "refuse 0",
     "reject": "reject 0",
     "restart": "restart 0 keep-ids",
+    "swallow-exec": "swallow-exec 0",
     "restart-at": "restart-at 23:45 1",
     "status": "status",
     "tick": "tick 3",
