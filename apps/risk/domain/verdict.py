@@ -125,4 +125,5 @@ CLOSING_CHECKS: tuple[Check, ...] = (
     exposure.reduces,
     flow.rate_of_closing,
     flow.duplicate_of_closing,
+    flow.self_cross_of_closing,
 )
