@@ -41,7 +41,7 @@ class DenialCode(models.TextChoices):
 
     TRADING_STOPPED = "TRADING_STOPPED", "Trading is stopped"
     SESSION_NOT_READY = "SESSION_NOT_READY", "The broker session is not ready"
-    CLOCK_SKEW = "CLOCK_SKEW", "The clocks of machine and database disagree"
+    CLOCK_SKEW = "CLOCK_SKEW", "Clocks disagree"
     RESTART_WINDOW = "RESTART_WINDOW", "Too near to the planned restart"
     MODE_MISMATCH = "MODE_MISMATCH", "Account, port and setting do not agree"
     INSTRUMENT_RESTRICTED = "INSTRUMENT_RESTRICTED", "The instrument may not be traded"

@@ -138,6 +138,8 @@ def entering(order: Intent, seen: Facts, limits: Limits) -> set[str]:
     found = common(order, seen) | quote_codes(seen, limits) | collar_codes(order, seen, limits) | rates(seen, limits)
     if seen.clock_skew > 2 or seen.clock_skew < -2:
         found.add("CLOCK_SKEW")
+    if seen.broker_clock_offset is not None and not -2 <= seen.broker_clock_offset <= 2:
+        found.add("CLOCK_SKEW")
     if seen.watched_at is None:
         found.add("LOSSES_NOT_WATCHED")
     else:

@@ -48,6 +48,8 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     ),
     (Code.SESSION_NOT_READY, {}, {"session_problem": "Disconnected"}, {}),
     (Code.CLOCK_SKEW, {}, {"clock_skew": -2.5}, {}),
+    (Code.CLOCK_SKEW, {}, {"broker_clock_offset": -2.1}, {}),
+    (Code.CLOCK_SKEW, {}, {"broker_clock_offset": 2.1}, {}),
     (Code.LOSSES_NOT_WATCHED, {}, {"watched_at": None}, {}),
     (Code.LOSSES_NOT_WATCHED, {}, {"watched_at": NOW - timedelta(seconds=181)}, {}),
     (Code.LOSSES_NOT_WATCHED, {}, {"watched_at": NOW + timedelta(seconds=3)}, {}),
@@ -185,6 +187,8 @@ def test_a_quote_of_the_future_is_told_as_that() -> None:
 # The last value that is still allowed, next to the rows above.
 ALLOWED: list[tuple[dict[str, Any], dict[str, Any], dict[L, Decimal | None]]] = [
     ({}, {"clock_skew": 2.0}, {}),
+    ({}, {"broker_clock_offset": -2.0}, {}),
+    ({}, {"broker_clock_offset": None}, {}),
     ({}, {"watched_at": NOW - timedelta(seconds=180)}, {}),
     ({}, {"quote": quote(age=5)}, {}),
     ({}, {"quote": quote(source=PriceSource.DELAYED)}, {L.DELAYED_QUOTES: D(1)}),
@@ -318,6 +322,7 @@ def test_closing_order_is_spared_what_guards_against_holding() -> None:
         "quote": LOST,
         "market_is_open": LOST,
         "clock_skew": 99.0,
+        "broker_clock_offset": 99.0,
         "watched_at": None,
         "open_orders": tuple(working(con_id=2, value=None) for _ in range(40)),
         "orders_today": 10,

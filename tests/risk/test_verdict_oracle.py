@@ -116,6 +116,7 @@ def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts
         permission=chance.choice([*([TradingPermission.ACTIVE] * 12), *TradingPermission]),
         stop_reasons=("a stop",),
         clock_skew=chance.choice([0.0, 0.0, 0.0, 2.0, -2.0, 2.001, -3.0]),
+        broker_clock_offset=chance.choice([None, *([0.0] * 9), 2.0, -2.0, 2.001, -2.001]),
         watched_at=chance.choice(
             [*([NOW] * 9), *(NOW - timedelta(seconds=age) for age in (180, 180.001, -2.001)), None]
         ),

@@ -19,6 +19,8 @@ from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
 
 STALE_SECONDS = 10
+# The gateway asks for the broker's time every five seconds.
+CLOCK_KNOWN_SECONDS = 60
 GATEWAY_NOT_RUNNING = "gateway not running: start it with `manage.py gateway` or `manage.py up`"
 # In these states every change at the broker reaches the tables at once.
 FOLLOWING = frozenset({SessionState.READY, SessionState.DATA_DEGRADED, SessionState.COMPETING_SESSION})
@@ -30,7 +32,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """The session as of now. `running` False: no heartbeat for 10 s; then `state` is DISCONNECTED whatever was last."""
+    """The session as of now. `running` False: no heartbeat for 10 s; then `state` is DISCONNECTED whatever was last.
+
+    `clock_offset`: seconds by which the broker's clock is certainly ahead of the gateway's; None: not known now.
+    """
 
     state: SessionState
     reason: str
@@ -44,6 +49,8 @@ class SessionView:
     trading_link_up: bool
     data_link_up: bool
     synchronised_at: datetime | None
+    clock_offset: float | None = None
+    clock_as_of: datetime | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -84,7 +91,14 @@ def session(*, now: datetime | None = None) -> SessionView:
         trading_link_up=running and row.trading_link_up,
         data_link_up=running and row.data_link_up,
         synchronised_at=row.synchronised_at,
+        clock_offset=row.clock_offset if running and _is_recent(row.clock_as_of, now) else None,
+        clock_as_of=row.clock_as_of,
     )
+
+
+def _is_recent(clock_as_of: datetime | None, now: datetime) -> bool:
+    age = clock.age_seconds(clock_as_of, now=now)
+    return age is not None and age <= CLOCK_KNOWN_SECONDS
 
 
 def configured_mode() -> TradingMode:

@@ -23,6 +23,7 @@ class Faults:
     """`broker_connected` is False between 1100 and 1101 or 1102."""
 
     delay: float = 0.0  # seconds added to everything the server sends
+    clock_offset: float = 0.0  # seconds by which the broker's clock is ahead of this machine's
     blackhole: bool = False
     accept_close: bool = False
     broker_connected: bool = True

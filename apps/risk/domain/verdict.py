@@ -55,6 +55,14 @@ def clocks(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             f"The clocks of this machine and the database differ by {abs(facts.clock_skew):.1f} s: synchronise them.",
             {"seconds": facts.clock_skew},
         )
+    offset = facts.broker_clock_offset
+    if offset is not None and abs(offset) > MAX_CLOCK_SKEW:
+        which = "ahead of" if offset > 0 else "behind"
+        yield Reason(
+            Code.CLOCK_SKEW,
+            f"The broker's clock is {abs(offset):.1f} s {which} that of the gateway's machine: synchronise this one.",
+            {"broker_seconds": offset},
+        )
 
 
 def losses_watched(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:

@@ -66,6 +66,7 @@ def gather(
         permission=TradingPermission(found.permission),
         stop_reasons=found.reasons,
         clock_skew=clock_skew(),
+        broker_clock_offset=session.clock_offset,
         watched_at=watched_at(account),
         session_problem="" if session.admits(terms.purpose) else f"{session.state.label}. {session.reason}".strip(),
         restart_is_near=settings.BROKER.restarts.contains(now),

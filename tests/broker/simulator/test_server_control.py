@@ -27,6 +27,7 @@ EXAMPLES = {
     "bulletin": "bulletin all is well",
     "cancel": "cancel {order}",
     "correct-exec": "correct-exec",
+    "clock-offset": "clock-offset 0",
     "delay": "delay 0",
     "drop": "drop all",
     "dup-exec": "dup-exec",
