@@ -41,7 +41,7 @@ class DenialCode(models.TextChoices):
 
     TRADING_STOPPED = "TRADING_STOPPED", "Trading is stopped"
     SESSION_NOT_READY = "SESSION_NOT_READY", "The broker session is not ready"
-    CLOCK_SKEW = "CLOCK_SKEW", "The clocks of machine and database disagree"
+    CLOCK_SKEW = "CLOCK_SKEW", "Clocks disagree"
     RESTART_WINDOW = "RESTART_WINDOW", "Too near to the planned restart"
     MODE_MISMATCH = "MODE_MISMATCH", "Account, port and setting do not agree"
     INSTRUMENT_RESTRICTED = "INSTRUMENT_RESTRICTED", "The instrument may not be traded"
@@ -52,6 +52,7 @@ class DenialCode(models.TextChoices):
     QUOTE_STALE = "QUOTE_STALE", "The quote is too old"
     QUOTE_NOT_LIVE = "QUOTE_NOT_LIVE", "The quote is not live"
     ACCOUNT_STALE = "ACCOUNT_STALE", "The account's figures are too old"
+    LOSSES_NOT_WATCHED = "LOSSES_NOT_WATCHED", "Nobody watches the account's losses"
     EQUITY_NOT_POSITIVE = "EQUITY_NOT_POSITIVE", "Equity is not positive"
     ORDER_VALUE = "ORDER_VALUE", "The order is worth too much"
     ORDER_QUANTITY = "ORDER_QUANTITY", "The order's quantity is too large"
@@ -109,6 +110,8 @@ class RunTrigger(models.TextChoices):
     SCHEDULE = "schedule", "Schedule"
     PERSON = "person", "A person"
     FOLLOW_UP = "follow-up", "Second look"
+    CLOSE = "close", "Close of the exchange"
+    WATCH = "watch", "Each minute, without account values"
 
 
 class MonitorRule(models.TextChoices):

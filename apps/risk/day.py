@@ -24,6 +24,11 @@ SPARED = timedelta(days=3)
 Number = Known[Decimal] | Unknown
 
 
+def watched_at(account: Account) -> datetime | None:
+    """When the account's losses were last compared with their limits: a round that ended, with the equity known."""
+    return EquityWatch.objects.filter(account=account).values_list("known_at", flat=True).first()
+
+
 def read_day(account: Account, equity: Number, now: datetime) -> Day | Unknown:
     """How the day stands. Unknown without the equity, or before the day's start was taken."""
     if isinstance(equity, Unknown):

@@ -20,6 +20,8 @@ from apps.risk.models import LimitBreach
 from tradeops.lib.known import Known, Unknown
 
 LOOKED_AT = 200
+# The broker states the equity every three minutes by itself; a loss is to be seen sooner.
+YOUNG_SECONDS = 60
 # One order may take back what many have opened.
 CLOSINGS = 1000
 # A strategy, a trade, and the order that closed some of it.
@@ -29,17 +31,25 @@ PLACED = (OrderState.WORKING, OrderState.FILLED, OrderState.CANCELLED, OrderStat
 
 
 def read_equity(account: Account, limits: Limits, *, now: datetime, may_ask: bool = True) -> Known[Decimal] | Unknown:
-    """From the tables while they are fresh, else asked at the broker if that is wanted."""
+    """From the tables while they are young, else asked at the broker if that is wanted; if it does not answer, from the
+    tables while they are fresh.
+    """
     view = broker_state.session(now=now)
     if not view.is_following:
         return Unknown(f"the tables do not follow the broker: {view.reason or view.state.label.lower()}")
     stored = broker_state.account_value(account.code, EQUITY)
     most = limits[LimitName.MAX_ACCOUNT_AGE]
-    if isinstance(stored, Known) and (most is None or (now - stored.as_of).total_seconds() <= most):
+    age = (now - stored.as_of).total_seconds() if isinstance(stored, Known) else None
+    if age is not None and age <= YOUNG_SECONDS:
         return stored
-    if not may_ask:
-        return stored if isinstance(stored, Unknown) else Unknown(f"stated last at {stored.as_of:%H:%M:%S} UTC")
-    return ask_figures(account.code)[EQUITY]
+    asked = ask_figures(account.code)[EQUITY] if may_ask else None
+    if isinstance(asked, Known):
+        return asked
+    if age is not None and (most is None or age <= most):
+        return stored
+    if asked is not None:
+        return asked
+    return stored if isinstance(stored, Unknown) else Unknown(f"stated last at {stored.as_of:%H:%M:%S} UTC")
 
 
 def read_exposure(account: Account, now: datetime) -> Known[Decimal] | Unknown:

@@ -13,9 +13,11 @@ from apps.risk.models import Break, ReconciliationRun
 from apps.risk.models.breaks import UNENDED
 from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
+from tradeops.lib.sessions import last_session
 
 # One and a half times the schedule.
 FRESH = timedelta(minutes=15)
+CALENDAR, CLOSED_LATELY = "XNYS", timedelta(hours=1)
 
 
 def open_breaks(account: str = "") -> QuerySet[Break]:
@@ -25,7 +27,9 @@ def open_breaks(account: str = "") -> QuerySet[Break]:
 
 
 def latest_run(account: Account | None) -> ReconciliationRun | None:
-    return ReconciliationRun.objects.filter(account=account).order_by("-started_at", "-id").first()
+    """In every part."""
+    runs = ReconciliationRun.objects.filter(account=account).exclude(trigger=RunTrigger.WATCH)
+    return runs.order_by("-started_at", "-id").first()
 
 
 def is_clean(*, now: datetime | None = None) -> Known[bool] | Unknown:
@@ -53,3 +57,21 @@ def needs_start(*, now: datetime) -> bool:
         return False
     runs = ReconciliationRun.objects.filter(account=account, trigger=RunTrigger.START, report__epoch=view.epoch)
     return not runs.filter(positions_match__isnull=False).exists()
+
+
+def needs_close(*, now: datetime) -> bool:
+    """Has New York closed within the last hour, and nobody has compared since?"""
+    account = broker_state.default_account()
+    _, session = last_session(CALENDAR, now)
+    if account is None or not timedelta() <= now - session.closes_at < CLOSED_LATELY:
+        return False
+    runs = ReconciliationRun.objects.filter(
+        account=account, trigger=RunTrigger.CLOSE, started_at__gte=session.closes_at
+    )
+    return not runs.filter(positions_match__isnull=False).exists()
+
+
+def last_verdict_at(account: Account, *, since: datetime) -> datetime | None:
+    """When a comparison ended last that could say something, if since then."""
+    runs = ReconciliationRun.objects.filter(account=account, started_at__gte=since).defer("report")
+    return next((run.started_at for run in runs if run.is_clean is not None), None)

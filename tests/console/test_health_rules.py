@@ -142,6 +142,9 @@ def test_bot_that_does_not_run_is_critical_and_only_then(gateway_runs: bool, wor
 )
 def test_clocks_that_are_apart_are_told_of(skew: float, expected: list[tuple[str, str]]) -> None:
     assert found(clock_skew_seconds=skew) == expected
+    for offset in (skew, -skew):
+        told = found(session=replace(SESSION, clock_offset=offset))
+        assert told == [(f"broker-{key}", severity) for key, severity in expected]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ def facts(**changes: Any) -> Facts:
         permission=TradingPermission.ACTIVE,
         stop_reasons=(),
         clock_skew=0.0,
+        broker_clock_offset=0.0,
+        watched_at=NOW,
         session_problem="",
         restart_is_near=False,
         mode_problem="",

@@ -30,6 +30,7 @@ from apps.risk.services.emergency_closing import carry_on
 from tests.broker.gateway.ordering import instrument
 from tests.broker.gateway.running import ACCOUNT
 from tests.console.web_process import WebProcess
+from tests.risk.world import watch_losses
 from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.lib.errors import TradeOpsError
@@ -134,6 +135,7 @@ class Desk:
     def prepare(self, number: int) -> Round:
         """Orders that wait, that work and that can be filled."""
         chance, started_at = self.chance, clock.now()
+        watch_losses(Account.objects.get(code=ACCOUNT))
         proposals = []
         for place in range(5):
             giver = chance.choice(self.traders if place else self.judges)

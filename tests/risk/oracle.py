@@ -90,7 +90,6 @@ def repeated(order: Intent, seen: Facts, limits: Limits) -> bool:
             and other.quantity == order.quantity
             and other.price == order.limit_price
             and other.stop_price == order.stop_price
-            and other.purpose == order.purpose
         )
         if young and same and not other.is_settling:
             return True
@@ -116,6 +115,8 @@ def closing(order: Intent, seen: Facts, limits: Limits) -> set[str]:
         found |= rates(seen, limits)
     if repeated(order, seen, limits):
         found.add("DUPLICATE")
+    if order.purpose.value == "exit" and any(exit_meets(order, other, seen) for other in seen.open_orders):
+        found.add("SELF_CROSS")
     if isinstance(seen.holdings, Unknown):
         return found | {"DATA_UNKNOWN"}
     position = sum((row.quantity for row in seen.holdings.value if row.con_id == order.con_id), Decimal(0))
@@ -137,6 +138,14 @@ def entering(order: Intent, seen: Facts, limits: Limits) -> set[str]:
     found = common(order, seen) | quote_codes(seen, limits) | collar_codes(order, seen, limits) | rates(seen, limits)
     if seen.clock_skew > 2 or seen.clock_skew < -2:
         found.add("CLOCK_SKEW")
+    if seen.broker_clock_offset is not None and not -2 <= seen.broker_clock_offset <= 2:
+        found.add("CLOCK_SKEW")
+    if seen.watched_at is None:
+        found.add("LOSSES_NOT_WATCHED")
+    else:
+        unwatched = (seen.now - seen.watched_at).total_seconds()
+        if unwatched > 180 or unwatched < -2:
+            found.add("LOSSES_NOT_WATCHED")
     if seen.restriction:
         found.add("INSTRUMENT_RESTRICTED")
     if seen.break_problem:
@@ -175,6 +184,25 @@ def trades_with(order: Intent, other: OpenOrder, seen: Facts) -> bool:
     mine = pays(order, seen)
     buyer, seller = (mine, other.price) if order.side.value == "BUY" else (other.price, mine)
     return mine is not None and buyer >= seller
+
+
+def exit_meets(order: Intent, other: OpenOrder, seen: Facts) -> bool:
+    """Both wait at a limit, the prices cross, and nobody else in the market is better."""
+    if other.con_id != order.con_id or other.side == order.side or other.is_settling:
+        return False
+    if other.purpose.value not in ("entry", "correction"):
+        return False
+    if order.limit_price is None or order.stop_price is not None or other.price is None or other.stop_price is not None:
+        return False
+    buyer, seller = (order, other) if order.side.value == "BUY" else (other, order)
+    bid = buyer.limit_price if buyer is order else other.price
+    ask = seller.limit_price if seller is order else other.price
+    if bid < ask:
+        return False
+    if isinstance(seen.quote, Unknown):
+        return True
+    best = touch(order, seen)
+    return other.price <= best if order.side.value == "BUY" else other.price >= best
 
 
 def counted(order: Intent, seen: Facts, limits: Limits, entries: list) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -26,6 +27,9 @@ from apps.risk.services import alerts, monitors
 from apps.risk.services.emergency_watch import lift_due_stops
 from tests.broker import builders
 from tests.broker.ledger.builders import make_order
+from tests.risk.world import make_world
+from tests.strategies.answers import answering
+from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
 
 # A Tuesday, 11:00 in New York.
@@ -371,6 +375,27 @@ def test_equity_is_unknown_while_the_tables_do_not_follow(account: Account) -> N
     builders.session("broker-lost", heartbeat_at=NOW, reason="1100")
     found = read_equity(account, LIMITS, now=after(seconds=1))
     assert isinstance(found, Unknown) and "1100" in found.reason
+
+
+@pytest.mark.parametrize("answer", ["90000", None])
+@pytest.mark.django_db(transaction=True)
+def test_equity_older_than_a_minute_is_asked_for_and_the_stored_one_is_the_fallback(answer: str | None) -> None:
+    """As a submission does: four minutes of loss would go unseen else."""
+    account, now = make_world(), clock.now()
+    stated = now - timedelta(seconds=61)
+    account.values.update(as_of=stated)
+
+    def answers(kind: str, payload: dict[str, Any]) -> list[dict[str, Any]] | None:
+        return [{"tag": "NetLiquidation", "value": answer}] if answer and kind == "account_summary" else None
+
+    with answering(answers) as asked:
+        found = read_equity(account, LIMITS, now=now)
+        assert len(asked) == 1
+        assert isinstance(read_equity(account, LIMITS, now=stated + timedelta(seconds=60)), Known)
+        assert isinstance(read_equity(account, LIMITS, now=now, may_ask=False), Known)
+        assert len(asked) == 1, "young enough, or not to be asked"
+    assert isinstance(found, Known) and found.value == D(answer or 100_000)
+    assert isinstance(read_equity(account, LIMITS, now=stated + timedelta(seconds=241)), Unknown)
 
 
 @pytest.mark.mission(138)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from apps.broker import gate
 from apps.broker.choices import OrderPurpose, OrderState, Side, StopSource, TradingPermission
 from apps.broker.models import Account, Execution, HoldingChange, Order, TradingState
-from apps.journal.models import Incident
+from apps.journal.models import Event, Incident
 from apps.risk import reconciliation_selectors
 from apps.risk.choices import BreakKind, BreakState, RunTrigger
 from apps.risk.domain.reconciling import (
@@ -32,6 +32,7 @@ from apps.risk.reconciling import ledger
 from apps.risk.reconciling.broker_side import BrokerSide
 from apps.risk.services import breaks
 from apps.risk.services.reconciliation import compare, reconcile
+from apps.risk.services.verdict_watch import VerdictWatch
 from tests.broker import builders
 from tests.broker.ledger.builders import make_order
 from tradeops.lib.known import Known, Unknown
@@ -271,6 +272,58 @@ def test_is_clean_is_known_only_from_a_fresh_and_complete_comparison(adopted: Ac
     assert reconciliation_selectors.is_clean(now=after(4)) == Known(False, after(3))
     look(adopted, side({SPY: 10}), after(5))
     assert reconciliation_selectors.is_clean(now=after(6)) == Known(False, after(5))
+
+
+def watch(account: Account, picture: BrokerSide, now: datetime) -> ReconciliationRun:
+    return compare(account=account, side=picture, trigger=RunTrigger.WATCH, now=now)
+
+
+def test_look_of_each_minute_keeps_and_tells_what_changes_only(adopted: Account) -> None:
+    runs = ReconciliationRun.objects.filter(trigger=RunTrigger.WATCH)
+    told = Event.objects.filter(step="Reconciliation").count()
+    for seconds in (60, 120, 180):
+        assert watch(adopted, side({SPY: 10}, values=None), after(seconds)).is_clean is True
+    assert [run.started_at for run in runs] == [after(180)]
+    assert Event.objects.filter(step="Reconciliation").count() == told, "the run before said the same"
+    for seconds in (240, 300):
+        watch(adopted, side({SPY: 12}, values=None), after(seconds))
+    assert [(run.started_at, run.verdict) for run in runs.all()] == [(after(300), "differ"), (after(180), "agree")]
+    assert Event.objects.filter(step="Reconciliation").count() == told + 1
+    assert reconciliation_selectors.latest_run(adopted).trigger == RunTrigger.SCHEDULE, "in every part"
+
+
+def test_new_york_is_compared_once_after_its_close(adopted: Account) -> None:
+    closed = datetime(2026, 3, 2, 21, 0, tzinfo=UTC)
+    due = {
+        minutes: reconciliation_selectors.needs_close(now=closed + timedelta(minutes=minutes))
+        for minutes in (-1, 0, 59, 60)
+    }
+    assert due == {-1: False, 0: True, 59: True, 60: False}
+    for picture, still_due in ((side(positions=Unknown("timed out")), True), (side({SPY: 10}), False)):
+        compare(account=adopted, side=picture, trigger=RunTrigger.CLOSE, now=closed + timedelta(minutes=1))
+        assert reconciliation_selectors.needs_close(now=closed + timedelta(minutes=2)) is still_due
+
+
+def test_half_an_hour_without_a_verdict_is_an_incident_until_there_is_one(adopted: Account) -> None:
+    lost, verdicts = side(positions=Unknown("timed out")), VerdictWatch()
+
+    def minute(number: int, picture: BrokerSide | None, *, reachable: bool = True) -> bool:
+        now = after(60 * number)
+        builders.session("ready" if reachable else "disconnected", heartbeat_at=now)
+        if picture is not None:
+            look(adopted, picture, now)
+        verdicts.look(now=now)
+        return Incident.objects.filter(key=f"no-verdict:{adopted.code}", resolved_at=None).exists()
+
+    minute(0, side({SPY: 10}))
+    assert not any(minute(number, lost) for number in range(1, 30))
+    assert not minute(30, None, reachable=False)
+    assert not any(minute(number, lost) for number in range(31, 61)), "away in between"
+    assert minute(61, lost)
+    assert "timed out" in Incident.objects.get(key=f"no-verdict:{adopted.code}").detail
+    assert minute(62, None)
+    assert Incident.objects.get(key=f"no-verdict:{adopted.code}").count == 1
+    assert not minute(63, side({SPY: 12})), "that they differ is a verdict too"
 
 
 # booking

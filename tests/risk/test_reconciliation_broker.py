@@ -10,6 +10,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.db.models import QuerySet
 
 from apps.broker import gate
 from apps.broker.choices import OrderPurpose
@@ -23,6 +24,7 @@ from tests.broker.gateway.running import running, wait_until_tables_agree
 from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.lib.known import Known
+from tradeops.sentinel import guarding
 from tradeops.sentinel.guarding import Comparisons
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,6 +83,32 @@ def test_trade_by_hand_is_followed_and_one_without_its_execution_is_a_break(simu
         row.refresh_from_db()
         assert row.state == BreakState.CLEARED
         assert gate.look(con_id=lost.instrument.con_id).admits(OrderPurpose.ENTRY)
+
+
+@pytest.mark.mission(158)
+def test_execution_that_was_never_reported_is_found_within_the_minute(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker's own fault, and found by the sentinel's look: nobody waits for the job."""
+    monkeypatch.setattr(guarding, "COMPARE_SECONDS", 0.2)
+    turns = Comparisons(again_seconds=0.2)
+    with running(simulator):
+        adopt(simulator)
+        before = OpeningBalance.objects.get(instrument__symbol="SPY", instrument__sec_type="STK").quantity
+        wait_for(lambda: turns.turn() and watched().filter(positions_match=True).exists(), what="all is well")
+        simulator.control("swallow-exec 1")
+        simulator.control("trade SPY BUY 5")
+        wait_for(lambda: turns.turn() and Break.objects.filter(kind="position", state=BreakState.OPEN).exists())
+        row = Break.objects.get(kind="position")
+        assert (row.ledger_value, row.broker_value) == (f"{before:.0f}", f"{before + 5:.0f}")
+        assert row.instrument is not None
+        assert not gate.look(con_id=row.instrument.con_id).admits(OrderPurpose.ENTRY)
+        assert not Execution.objects.filter(instrument__symbol="SPY").exists()
+        assert watched().latest("started_at").is_clean is False
+
+
+def watched() -> QuerySet[ReconciliationRun]:
+    return ReconciliationRun.objects.filter(trigger=RunTrigger.WATCH)
 
 
 def test_broker_that_does_not_answer_leaves_the_verdict_open(simulator: SimulatorProcess) -> None:

@@ -31,8 +31,8 @@ from apps.broker.models import Account, AccountValue, BrokerOrder, Execution, Ga
 from apps.risk import services as risk
 from apps.risk.exceptions import ApprovalError
 from apps.risk.gathering.book import Book
-from apps.risk.models import OrderVerdict, Restriction
-from apps.risk.services import restrictions
+from apps.risk.models import EquityWatch, OrderVerdict, Restriction
+from apps.risk.services import monitors, restrictions
 from tests.broker.ledger.builders import make_account, make_order
 from tests.risk.world import Asked, calm, coin, make_world, market, person, terms
 from tradeops.lib import clock
@@ -108,6 +108,19 @@ def test_without_a_gateway_nothing_goes() -> None:
     GatewaySession.objects.update(heartbeat_at=clock.now() - timedelta(minutes=1))
     order = submit()
     assert order.state == OrderState.DENIED and codes(order) >= {"DATA_UNKNOWN", "SESSION_NOT_READY"}
+
+
+def test_entries_wait_while_nobody_watches_losses_and_exits_do_not(quotes: Asked) -> None:
+    EquityWatch.objects.update(known_at=clock.now() - timedelta(minutes=4))
+    hold("30")
+    order = submit()
+    assert order.state == OrderState.DENIED and codes(order) == {"LOSSES_NOT_WATCHED"}
+    assert "start the sentinel" in order.state_reason
+    assert submit(purpose=OrderPurpose.EXIT, side=Side.SELL, limit_price=D(110)).state == OrderState.APPROVED
+    monitors.watch()
+    assert submit().state == OrderState.APPROVED
+    EquityWatch.objects.all().delete()
+    assert codes(submit(quantity=D(3))) == {"LOSSES_NOT_WATCHED"}
 
 
 def test_without_market_data_only_what_flattens_or_protects_goes() -> None:

@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from apps.broker import selectors as broker_state
 from apps.broker import services as broker
 from apps.broker.choices import OrderPurpose, OrderState, OrderType, RequestKind, Side
 from apps.broker.models import Account, Order, Position
 from apps.broker.services import Terms
 from apps.broker.simulator.testing import SimulatorProcess
+from apps.console.selectors.health import find_findings
 from apps.risk import services as risk
 from tests.broker.gateway.ordering import at_broker, instrument, wait_state
 from tests.broker.gateway.running import ACCOUNT, running
-from tests.risk.world import calm
+from tests.risk.world import calm, watch_losses
 from tests.waiting import wait_for
 from tradeops.lib import clock
 from tradeops.lib.known import Known
@@ -38,6 +40,7 @@ def simulator() -> Iterator[SimulatorProcess]:
 def trading(simulator: SimulatorProcess, settings: Settings) -> Iterator[SimulatorProcess]:
     calm(settings)
     with running(simulator):
+        watch_losses(Account.objects.get(code=ACCOUNT))
         yield simulator
 
 
@@ -105,6 +108,27 @@ def test_market_order_is_sent_with_the_collar_as_its_limit(trading: SimulatorPro
     assert again.pk == order.pk, "the quote has moved meanwhile, the intent has not"
     shown = risk.preview_order(terms=wanted).terms
     assert (shown.order_type, shown.is_collared) == (OrderType.LIMIT, True)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [("10", "ahead of"), ("-10", "behind")])
+def test_broker_whose_clock_is_elsewhere_keeps_entries_waiting(
+    trading: SimulatorProcess, seconds: str, told: str
+) -> None:
+    def skew() -> float:
+        return abs(broker_state.session().clock_offset or 0)
+
+    wait_for(lambda: broker_state.session().clock_offset == 0, what="asked, and the clocks agree")
+    trading.control(f"clock-offset {seconds}")
+    try:
+        wait_for(lambda: 8 < skew() <= 10, what="the gateway has asked again")
+        order = submit(terms(trading))
+        assert order.state == OrderState.DENIED
+        assert "The broker's clock is" in order.state_reason and told in order.state_reason
+        assert {finding.key for finding in find_findings(now=clock.now())} >= {"broker-clock"}
+    finally:
+        trading.control("clock-offset 0")
+    wait_for(lambda: broker_state.session().clock_offset == 0)
+    assert submit(terms(trading, quantity=Decimal(3))).state == OrderState.APPROVED
 
 
 def test_halted_instrument_is_not_entered(trading: SimulatorProcess) -> None:

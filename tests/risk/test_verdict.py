@@ -48,6 +48,11 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     ),
     (Code.SESSION_NOT_READY, {}, {"session_problem": "Disconnected"}, {}),
     (Code.CLOCK_SKEW, {}, {"clock_skew": -2.5}, {}),
+    (Code.CLOCK_SKEW, {}, {"broker_clock_offset": -2.1}, {}),
+    (Code.CLOCK_SKEW, {}, {"broker_clock_offset": 2.1}, {}),
+    (Code.LOSSES_NOT_WATCHED, {}, {"watched_at": None}, {}),
+    (Code.LOSSES_NOT_WATCHED, {}, {"watched_at": NOW - timedelta(seconds=181)}, {}),
+    (Code.LOSSES_NOT_WATCHED, {}, {"watched_at": NOW + timedelta(seconds=3)}, {}),
     (Code.RESTART_WINDOW, {}, {"restart_is_near": True}, {}),
     (Code.RESTART_WINDOW, {"purpose": OrderPurpose.CORRECTION}, {"restart_is_near": True}, {}),
     (Code.MODE_MISMATCH, {}, {"mode_problem": "U1 is a live account, the platform trades paper."}, {}),
@@ -97,8 +102,32 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     (Code.ORDER_TO_TRADE, {}, {"orders_today": 15}, {}),
     (Code.ORDER_TO_TRADE, {}, {"orders_today": 30, "traded_today": 2}, {}),
     (Code.DUPLICATE, {}, {"open_orders": (working(created_at=NOW - timedelta(seconds=1.9)),)}, {}),
+    (
+        Code.DUPLICATE,
+        {**EXIT, "purpose": OrderPurpose.PROTECTIVE},
+        {"holdings": held("20"), "open_orders": (working(Side.SELL, created_at=NOW, purpose=OrderPurpose.EXIT),)},
+        {},
+    ),
     (Code.SELF_CROSS, {}, {"open_orders": (working(Side.SELL),)}, {}),
     (Code.SELF_CROSS, {}, {"open_orders": (working(Side.SELL, purpose=OrderPurpose.EXIT),)}, {}),
+    (
+        Code.SELF_CROSS,
+        EXIT,
+        {"holdings": held("10"), "open_orders": (working(price=D("100")),)},
+        {},
+    ),
+    (
+        Code.SELF_CROSS,
+        {**EXIT, "limit_price": D("98")},
+        {"holdings": held("10"), "quote": LOST, "open_orders": (working(price=D("98.5")),)},
+        {},
+    ),
+    (
+        Code.SELF_CROSS,
+        {"side": Side.BUY, "purpose": OrderPurpose.EXIT, "limit_price": D("101")},
+        {"holdings": held("-10"), "open_orders": (working(Side.SELL, price=D("100")),)},
+        {},
+    ),
     (Code.SELF_CROSS, {"side": Side.SELL}, {"open_orders": (working(purpose=OrderPurpose.EXIT),)}, {}),
     (Code.POSITION_COUNT, {}, {"holdings": held("1", con_id=2)}, {L.MAX_POSITIONS: D(1)}),
     (Code.GROSS_EXPOSURE, {}, {"holdings": held("-1991", con_id=2)}, {}),
@@ -159,6 +188,9 @@ def test_a_quote_of_the_future_is_told_as_that() -> None:
 # The last value that is still allowed, next to the rows above.
 ALLOWED: list[tuple[dict[str, Any], dict[str, Any], dict[L, Decimal | None]]] = [
     ({}, {"clock_skew": 2.0}, {}),
+    ({}, {"broker_clock_offset": -2.0}, {}),
+    ({}, {"broker_clock_offset": None}, {}),
+    ({}, {"watched_at": NOW - timedelta(seconds=180)}, {}),
     ({}, {"quote": quote(age=5)}, {}),
     ({}, {"quote": quote(source=PriceSource.DELAYED)}, {L.DELAYED_QUOTES: D(1)}),
     ({}, {"equity": Known(D(100_000), NOW - timedelta(seconds=240))}, {}),
@@ -180,6 +212,17 @@ ALLOWED: list[tuple[dict[str, Any], dict[str, Any], dict[L, Decimal | None]]] = 
     ({}, {"open_orders": (working(Side.SELL, purpose=OrderPurpose.PROTECTIVE, stop_price=D(95)),)}, {}),
     ({}, {"open_orders": (working(created_at=NOW - timedelta(seconds=2)),)}, {}),
     ({}, {"open_orders": (working(created_at=NOW, price=D(99)),)}, {}),
+    ({**EXIT, "limit_price": D("100.01")}, {"holdings": held("10"), "open_orders": (working(),)}, {}),
+    ({**EXIT, "limit_price": D(98)}, {"holdings": held("10"), "open_orders": (working(price=D("98.5")),)}, {}),
+    (EXIT, {"holdings": held("10"), "open_orders": (working(price=D(101), stop_price=D(101)),)}, {}),
+    (EXIT, {"holdings": held("10"), "open_orders": (working(price=D(101), is_settling=True),)}, {}),
+    (EXIT | {"purpose": OrderPurpose.FLATTEN}, {"holdings": held("10"), "open_orders": (working(),)}, {}),
+    (EXIT | {"purpose": OrderPurpose.PROTECTIVE}, {"holdings": held("10"), "open_orders": (working(),)}, {}),
+    (
+        {**EXIT, "parent_quantity": D(20)},
+        {"open_orders": (working(Side.SELL, created_at=NOW, purpose=OrderPurpose.PROTECTIVE, oca_group="b"),)},
+        {L.DUPLICATE_SECONDS: D(2)},
+    ),
     ({"outside_regular_hours": True}, {"market_is_open": Known(False, NOW)}, {}),
     ({}, {"holdings": held("1")}, {L.MAX_POSITIONS: D(1)}),
 ]  # fmt: skip
@@ -280,6 +323,8 @@ def test_closing_order_is_spared_what_guards_against_holding() -> None:
         "quote": LOST,
         "market_is_open": LOST,
         "clock_skew": 99.0,
+        "broker_clock_offset": 99.0,
+        "watched_at": None,
         "open_orders": tuple(working(con_id=2, value=None) for _ in range(40)),
         "orders_today": 10,
     }
@@ -363,7 +408,7 @@ def test_reason_names_the_limit_that_a_person_would_change() -> None:
     assert without == {
         *(Code.TRADING_STOPPED, Code.SESSION_NOT_READY, Code.CLOCK_SKEW, Code.RESTART_WINDOW, Code.MODE_MISMATCH),
         *(Code.INSTRUMENT_RESTRICTED, Code.INSTRUMENT_LOCKED, Code.MARKET_CLOSED, Code.EXCHANGE_HALTED),
-        Code.DATA_UNKNOWN,
+        *(Code.DATA_UNKNOWN, Code.LOSSES_NOT_WATCHED),
         *(Code.EQUITY_NOT_POSITIVE, Code.PRICE_TICK, Code.SELF_CROSS, Code.REDUCE_ONLY),
     }
 

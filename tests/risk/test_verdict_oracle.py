@@ -77,9 +77,9 @@ def random_open(chance: random.Random, intent: Intent, price: Decimal) -> OpenOr
         con_id=chance.randint(1, 4),
         side=chance.choice(list(Side)),
         remaining=remaining,
-        purpose=intent.purpose if twin else chance.choice(PURPOSES),
+        purpose=intent.purpose if twin and chance.random() < 0.7 else chance.choice(PURPOSES),
         created_at=NOW - timedelta(seconds=chance.choice([0.5, 1.999, 2, 60])),
-        price=intent.limit_price if twin else price,
+        price=intent.limit_price if twin else price + chance.choice([-4, 0, 0, 4]) * Decimal("0.01"),
         stop_price=intent.stop_price if twin else None,
         value=None if chance.random() < 0.02 else remaining * price,
         oca_group=chance.choice(["", "a"]),
@@ -102,6 +102,7 @@ def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts
         NOW - timedelta(seconds=chance.choice([0, 1, 5, 5, 5.001, -1, -2, -2.001, 60])),
         bid=chance.choice([None, Decimal(-1), price - spread, price - spread]),
         ask=chance.choice([None, Decimal(0), price + spread, price + spread]),
+        is_halted=chance.random() < 0.03,
     )
     rows = [Decimal(chance.choice([0, 5, 10, 100, 260, 900, -10, -100, -900])) for _ in range(chance.randint(0, 3))]
     holdings = tuple(
@@ -115,6 +116,10 @@ def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts
         permission=chance.choice([*([TradingPermission.ACTIVE] * 12), *TradingPermission]),
         stop_reasons=("a stop",),
         clock_skew=chance.choice([0.0, 0.0, 0.0, 2.0, -2.0, 2.001, -3.0]),
+        broker_clock_offset=chance.choice([None, *([0.0] * 9), 2.0, -2.0, 2.001, -2.001]),
+        watched_at=chance.choice(
+            [*([NOW] * 9), *(NOW - timedelta(seconds=age) for age in (180, 180.001, -2.001)), None]
+        ),
         session_problem=seldom(chance, "Disconnected"),
         restart_is_near=chance.random() < 0.03,
         mode_problem=seldom(chance, "a live account"),

@@ -16,6 +16,7 @@ from apps.broker.choices import OrderPurpose, OrderType, SessionState, Side
 from apps.broker.domain.restart_window import RestartCalendar
 from apps.broker.models import Account, AccountValue, GatewaySession, Instrument
 from apps.broker.services import Terms
+from apps.risk.models import EquityWatch
 from tests.broker.ledger.builders import make_account, make_instrument
 from tests.strategies.answers import Rows, answering
 from tradeops.lib import clock
@@ -37,7 +38,18 @@ def make_world(equity: Decimal = EQUITY) -> Account:
         )
     ready = {"state": SessionState.READY, "heartbeat_at": now, "synchronised_at": now, "port": settings.BROKER.port}
     GatewaySession.objects.update_or_create(id=GatewaySession.ONLY, defaults=ready)
+    watch_losses(account, equity)
     return account
+
+
+def watch_losses(account: Account, equity: Decimal = EQUITY) -> None:
+    """As if the sentinel had looked this moment and found all well."""
+    now = clock.now()
+    EquityWatch.objects.update_or_create(
+        account=account,
+        defaults={"equity": equity, "known_at": now},
+        create_defaults={"peak": equity, "peak_at": now, "equity": equity, "known_at": now},
+    )
 
 
 def coin(con_id: int = 1, symbol: str = "BTC") -> Instrument:

@@ -9,51 +9,39 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, close_old_connections, connection
 
-from apps.console.texts import one_line
 from apps.journal import services as journal
 from apps.journal.choices import Level
 from apps.journal.exceptions import NoticeFailed
 from apps.journal.outbound.http import request
 from apps.risk.services import emergency_watch
+from tradeops.sentinel.turns import each_turn
 
 logger = logging.getLogger(__name__)
 
-DELIVER_SECONDS = 1.0
-EMERGENCY_SECONDS = 1.0
 PING_SECONDS = 60.0
 LOOK_SECONDS = 1.0
 
 
 def deliver(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
     """Send what is due, each second, while this sentinel is the active one and has a database."""
-    while not stopping.wait(DELIVER_SECONDS):
-        if may_act():
-            try:
-                close_old_connections()
-                journal.deliver_due()
-            except DatabaseError as error:
-                logger.warning("notices wait: %s", one_line(error))
-                connection.close()
-            except Exception:
-                logger.exception("delivering notices failed")
-                connection.close()
-    connection.close()
+    unwatched = "Notices are delivered by the worker alone."
+    each_turn(stopping, may_act, _deliver, "notices", unwatched=unwatched)
 
 
 def attend_emergencies(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
     """Stops that end by the clock, close-alls whose driver died, incidents of what is not verified at the broker."""
-    while not stopping.wait(EMERGENCY_SECONDS):
-        if may_act():
-            try:
-                close_old_connections()
-                emergency_watch.attend_emergencies()
-            except (DatabaseError, OSError) as error:
-                logger.warning("emergencies wait: %s", one_line(error))
-                connection.close()
-            except Exception:
-                logger.exception("attending to emergencies failed")
-                connection.close()
-    connection.close()
+    unwatched = "A close-all whose driver died is not carried on, and stops do not end by the clock."
+    each_turn(stopping, may_act, _attend, "emergencies", unwatched=unwatched)
+
+
+def _deliver() -> bool:
+    journal.deliver_due()
+    return True
+
+
+def _attend() -> bool:
+    emergency_watch.attend_emergencies()
+    return True
 
 
 def ping(url: str, stopping: threading.Event, may_act: Callable[[], bool]) -> None:

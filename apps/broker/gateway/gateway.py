@@ -275,6 +275,8 @@ class Gateway:
             "data_link_up": facts.data_up,
             "server_version": trading.client.serverVersion() if trading is not None else None,
             "synchronised_at": self.synchroniser.synchronised_at,
+            "clock_offset": self.trading.clock_offset,
+            "clock_as_of": self.trading.clock_as_of,
             "lines_in_use": self.lines.in_use,
             "queue_depth": self.pacer.depth,
             "decode_errors": self._decode_errors.count + self.writer.refused,

@@ -7,18 +7,21 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from ib_async import IB, Contract, StartupFetchNONE
 from ib_async.wrapper import RequestError
 
 from apps.broker.choices import Priority
+from apps.broker.domain.clocks import certain_offset
 from apps.broker.domain.session import LinkName
 from apps.broker.exceptions import AnswerError, BrokerError, LoginError, NotConnectedError, TurnDroppedError
 from apps.broker.gateway.backoff import Backoff
 from apps.broker.gateway.library import end_question, forget_question, new_ib, unreadable
 from apps.broker.gateway.login_errors import explain
 from apps.broker.gateway.pacing import Pacer
+from tradeops.lib import clock
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,7 @@ T = TypeVar("T")
 class Link:
     """Owns a fresh `IB()` for each connection; `ib` is None while there is none.
 
+    `clock_offset`: seconds by which the broker's clock is certainly ahead of this machine's; None: not known.
     `before_login` may hold a login back. `on_message` gets every error and notice with its request id, -1 for the
     system.
     """
@@ -71,6 +75,8 @@ class Link:
         self._lost: asyncio.Event = asyncio.Event()
         self._close_reason = ""
         self._heard_at = 0.0
+        self.clock_offset: float | None = None
+        self.clock_as_of: datetime | None = None
         self._hurried = asyncio.Event()
 
     # life
@@ -185,7 +191,10 @@ class Link:
                     return f"TWS or IB Gateway at {self.host}:{self.port} does not answer any more ({error})."
 
     async def _ask_time(self) -> None:
-        await self.ask(Priority.ORDER, "currentTime", lambda ib: ib.reqCurrentTimeAsync(), timeout=BEAT_TIMEOUT)
+        before = clock.now()
+        told = await self.ask(Priority.ORDER, "currentTime", lambda ib: ib.reqCurrentTimeAsync(), timeout=BEAT_TIMEOUT)
+        self.clock_as_of = clock.now()
+        self.clock_offset = certain_offset(told, before=before, after=self.clock_as_of)
         self._heard_at = asyncio.get_running_loop().time()
 
     async def answers(self) -> bool:

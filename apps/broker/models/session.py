@@ -31,6 +31,10 @@ class GatewaySession(models.Model):
     data_link_up = models.BooleanField(default=False)
     server_version = models.PositiveIntegerField(null=True, blank=True)
     synchronised_at = models.DateTimeField(null=True, blank=True, help_text="The last complete resynchronisation.")
+    clock_offset = models.FloatField(
+        null=True, blank=True, help_text="Seconds by which the broker's clock is certainly ahead of the gateway's."
+    )
+    clock_as_of = models.DateTimeField(null=True, blank=True)
     lines_in_use = models.PositiveIntegerField(default=0)
     queue_depth = models.PositiveIntegerField(default=0)
     decode_errors = models.PositiveIntegerField(default=0)

@@ -19,6 +19,8 @@ from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
 
 STALE_SECONDS = 10
+# The gateway asks for the broker's time every five seconds.
+CLOCK_KNOWN_SECONDS = 60
 GATEWAY_NOT_RUNNING = "gateway not running: start it with `manage.py gateway` or `manage.py up`"
 COMING_BACK = frozenset({SessionState.STARTING, SessionState.RECONCILING})
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
@@ -31,6 +33,7 @@ class SessionView:
     """The session as of now. `running` False: no heartbeat for 10 s; then `state` is DISCONNECTED whatever was last.
 
     `settled_at`: the last moment of a session that held, or of a planned restart; None before the gateway has said so.
+    `clock_offset`: seconds by which the broker's clock is certainly ahead of the gateway's; None: not known now.
     """
 
     state: SessionState
@@ -46,6 +49,8 @@ class SessionView:
     data_link_up: bool
     synchronised_at: datetime | None
     settled_at: datetime | None = None
+    clock_offset: float | None = None
+    clock_as_of: datetime | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -87,7 +92,14 @@ def session(*, now: datetime | None = None) -> SessionView:
         data_link_up=running and row.data_link_up,
         synchronised_at=row.synchronised_at,
         settled_at=row.settled_at,
+        clock_offset=row.clock_offset if running and _is_recent(row.clock_as_of, now) else None,
+        clock_as_of=row.clock_as_of,
     )
+
+
+def _is_recent(clock_as_of: datetime | None, now: datetime) -> bool:
+    age = clock.age_seconds(clock_as_of, now=now)
+    return age is not None and age <= CLOCK_KNOWN_SECONDS
 
 
 def configured_mode() -> TradingMode:

@@ -24,6 +24,7 @@ class Faults:
     """`broker_connected` is False between 1100 and 1101 or 1102."""
 
     delay: float = 0.0  # seconds added to everything the server sends
+    clock_offset: float = 0.0  # seconds by which the broker's clock is ahead of this machine's
     blackhole: bool = False
     accept_close: bool = False
     broker_connected: bool = True
@@ -35,6 +36,8 @@ class Faults:
     lose_orders: int = 0
     late_orders: bool = False
     on_their_way: list[OrderRequest] = field(default_factory=list)
+    swallow_executions: int = 0
+    swallowed_executions: set[str] = field(default_factory=set)
     default_entitlement: Entitlement = "live"
     entitlements: dict[str, Entitlement] = field(default_factory=dict)
 
@@ -66,6 +69,13 @@ class Faults:
     def loses_order(self) -> bool:
         self.lose_orders, lost = max(0, self.lose_orders - 1), self.lose_orders > 0
         return lost
+
+    def swallows_execution(self, exec_id: str) -> bool:
+        """An execution that is not reported when it happens is in no list either."""
+        if self.swallow_executions > 0:
+            self.swallow_executions -= 1
+            self.swallowed_executions.add(exec_id)
+        return exec_id in self.swallowed_executions
 
     def loses_acknowledgement(self) -> bool:
         self.lose_acknowledgements, lost = max(0, self.lose_acknowledgements - 1), self.lose_acknowledgements > 0

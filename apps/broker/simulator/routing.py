@@ -45,6 +45,8 @@ class Router:
             session.notify(orders.encode_order_status(order, session.client_id))
 
     def executed(self, execution: Execution) -> None:
+        if self._gateway.faults.swallows_execution(execution.exec_id):
+            return
         self._execution_owners[execution.exec_id] = execution
         self._tell(execution, lambda session: encode_execution(execution, LIVE, session))
 

@@ -44,6 +44,9 @@ def praise(facts: Facts) -> Iterator[tuple[str, str]]:
     """What each check says when nothing is wrong with it."""
     yield "gateway", heard(facts.session.heartbeat_at)
     yield "session", f"{facts.session.state}{': ' + facts.session.reason if facts.session.reason else ''}"
+    if facts.session.clock_offset is not None and facts.session.clock_as_of is not None:
+        seconds, at = abs(facts.session.clock_offset), facts.session.clock_as_of
+        yield "broker-clock", f"{seconds:.1f} s apart from the broker at {at:%H:%M:%S} UTC"
     worker = facts.worker
     proven = f", queue proven at {worker.canary_at:%H:%M:%S} UTC" if worker.canary_at else ""
     yield "worker", f"{worker.busy} of {worker.workers} busy{proven}"

@@ -53,6 +53,15 @@ def judge_clock(facts: Facts) -> Iterator[Finding]:
         yield level("clock", sentence, "Synchronise both machines' clocks (NTP).", patience=FLICKER_SECONDS)
 
 
+def judge_broker_clock(facts: Facts) -> Iterator[Finding]:
+    offset = facts.session.clock_offset
+    if offset is not None and abs(offset) > LARGEST_SKEW_SECONDS:
+        level = critical if abs(offset) > INTOLERABLE_SKEW_SECONDS else warning
+        sentence = f"the broker's clock and the gateway's machine are {abs(offset):.1f} s apart"
+        remedy = "Synchronise the clock of the gateway's machine (NTP): entries are denied meanwhile."
+        yield level("broker-clock", sentence, remedy, patience=FLICKER_SECONDS)
+
+
 def judge_disk(facts: Facts) -> Iterator[Finding]:
     sentence = f"{facts.free_bytes / (1 << 30):.1f} GiB free where TradeOps keeps its files"
     if facts.free_bytes < LEAST_FREE_BYTES:
@@ -206,6 +215,7 @@ def is_replaced(process: ProcessFacts, fresh: list[ProcessFacts]) -> bool:
 
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     judge_clock,
+    judge_broker_clock,
     judge_disk,
     judge_gateway,
     judge_session,

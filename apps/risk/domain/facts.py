@@ -125,16 +125,20 @@ class OpenOrder:
 class Facts:
     """Amounts are in the account's currency. `exchange_rate` turns the instrument's currency into it.
 
-    `clock_skew`: seconds by which the database's clock and this machine's differ. `given_lately`: orders that wait or
-    have ended, by which only a repetition is told. Counts of orders include the changes asked of
-    working ones, for each is a message to the broker. `orders_last_second` are those of the same strategy;
-    `traded_today` counts the orders of today that were filled, in part at least.
+    `clock_skew`: seconds by which the database's clock and this machine's differ. `broker_clock_offset`: by which the
+    broker's is ahead of the gateway's, None: not known. `given_lately`: orders that wait or have ended, by which only
+    a repetition is told. `watched_at`: when the account's losses were last compared with their limits; None: never.
+    Counts of orders include the changes asked of working ones, for each is a message to the broker.
+    `orders_last_second` are those of the same strategy; `traded_today` counts the orders of today that were filled,
+    in part at least.
     """
 
     now: datetime
     permission: TradingPermission
     stop_reasons: tuple[str, ...]
     clock_skew: float
+    broker_clock_offset: float | None
+    watched_at: datetime | None
     session_problem: str
     restart_is_near: bool
     mode_problem: str

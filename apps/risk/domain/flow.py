@@ -87,13 +87,13 @@ def duplicate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
 
 
 def _alike(intent: Intent, order: OpenOrder) -> bool:
-    return (order.con_id, order.side, order.quantity, order.price, order.stop_price, order.purpose) == (
+    """Whatever each is said to be for: the broker would be asked for the same twice."""
+    return (order.con_id, order.side, order.quantity, order.price, order.stop_price) == (
         intent.con_id,
         intent.side,
         intent.quantity,
         intent.limit_price,
         intent.stop_price,
-        intent.purpose,
     )
 
 
@@ -114,3 +114,31 @@ def _meets(intent: Intent, facts: Facts, order: OpenOrder) -> bool:
     if price is None:
         return False
     return price >= order.price if intent.side is Side.BUY else price <= order.price
+
+
+def self_cross_of_closing(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """An exit that trades with an own entry closes nothing. What flattens or protects is not held up by that."""
+    if intent.purpose is not OrderPurpose.EXIT or intent.limit_price is None or intent.stop_price is not None:
+        return
+    for order in facts.open_orders:
+        opposes = order.con_id == intent.con_id and order.side is not intent.side
+        if opposes and not order.is_settling and not order.is_closing and _is_first_met(intent, facts, order):
+            yield Reason(
+                Code.SELF_CROSS,
+                f"An own entry in {intent.symbol} is open at {order.price:f}, with which this exit would trade: "
+                "cancel that one first.",
+            )
+            return
+
+
+def _is_first_met(intent: Intent, facts: Facts, order: OpenOrder) -> bool:
+    """Within the exit's limit, and no worse than what others offer now: with those it would trade first."""
+    if order.price is None or order.stop_price is not None or intent.limit_price is None:
+        return False
+    buys = intent.side is Side.BUY
+    if intent.limit_price < order.price if buys else intent.limit_price > order.price:
+        return False
+    if isinstance(facts.quote, Unknown):
+        return True
+    offered = prices.reference_price(intent, facts.quote.value)
+    return order.price <= offered if buys else order.price >= offered

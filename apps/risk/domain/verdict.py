@@ -17,6 +17,8 @@ from apps.risk.domain.limits import Limits
 from tradeops.lib.known import Known, Unknown
 
 MAX_CLOCK_SKEW = 2.0
+# Three rounds of the watch, with time for the broker to answer: after that a breach would stop nothing.
+WATCHED_SECONDS = 180.0
 Check = Callable[[Intent, Facts, Limits], Iterator[Reason]]
 
 
@@ -52,6 +54,27 @@ def clocks(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
             f"The clocks of this machine and the database differ by {abs(facts.clock_skew):.1f} s: synchronise them.",
             {"seconds": facts.clock_skew},
         )
+    offset = facts.broker_clock_offset
+    if offset is not None and abs(offset) > MAX_CLOCK_SKEW:
+        which = "ahead of" if offset > 0 else "behind"
+        yield Reason(
+            Code.CLOCK_SKEW,
+            f"The broker's clock is {abs(offset):.1f} s {which} that of the gateway's machine: synchronise this one.",
+            {"broker_seconds": offset},
+        )
+
+
+def losses_watched(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """Loss and drawdown limits are kept by the account's watch: an order itself is not held to them."""
+    seconds = None if facts.watched_at is None else (facts.now - facts.watched_at).total_seconds()
+    if seconds is not None and -MAX_CLOCK_SKEW <= seconds <= WATCHED_SECONDS:
+        return
+    since = "so far" if seconds is None else f"for {seconds:.0f} s" if seconds > 0 else "at a time that has come"
+    yield Reason(
+        Code.LOSSES_NOT_WATCHED,
+        f"Nobody has watched the account's losses {since}: start the sentinel, or see its log and the incidents.",
+        {"seconds": seconds},
+    )
 
 
 def instrument(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
@@ -82,6 +105,7 @@ ENTRY_CHECKS: tuple[Check, ...] = (
     trading_state,
     session,
     clocks,
+    losses_watched,
     instrument,
     market_hours,
     exchange_halt,
@@ -108,4 +132,5 @@ CLOSING_CHECKS: tuple[Check, ...] = (
     exposure.reduces,
     flow.rate_of_closing,
     flow.duplicate_of_closing,
+    flow.self_cross_of_closing,
 )

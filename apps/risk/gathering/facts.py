@@ -16,6 +16,7 @@ from apps.broker.choices import Scope, StopSource, TradingMode, TradingPermissio
 from apps.broker.domain.mode import Login, refusal
 from apps.broker.models import Account, Instrument, Order, TradingState
 from apps.broker.services import Terms
+from apps.risk.day import watched_at
 from apps.risk.domain.facts import Facts, Intent
 from apps.risk.domain.hours import market_is_open
 from apps.risk.gathering.answers import Answers
@@ -74,6 +75,8 @@ def gather(
         permission=TradingPermission(found.permission),
         stop_reasons=found.reasons,
         clock_skew=clock_skew(),
+        broker_clock_offset=session.clock_offset,
+        watched_at=watched_at(account),
         session_problem="" if session.admits(terms.purpose) else f"{session.state.label}. {session.reason}".strip(),
         restart_is_near=settings.BROKER.restarts.contains(now),
         mode_problem=mode_problem(account),

@@ -38,7 +38,9 @@ class ReconciliationRun(models.Model):
 
     @property
     def verdicts(self) -> tuple[bool | None, ...]:
-        return (self.positions_match, self.orders_match, self.executions_match, self.account_matches)
+        """Of the parts that were asked for."""
+        parts = (self.positions_match, self.orders_match, self.executions_match)
+        return parts if self.trigger == RunTrigger.WATCH else (*parts, self.account_matches)
 
     @property
     def is_clean(self) -> bool | None:

@@ -20,12 +20,12 @@ Quantities = dict[int, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class BrokerSide:
-    """Positions and open orders by conId and permanent id, values by tag in the account's currency."""
+    """Positions and open orders by conId and permanent id, values by tag in the account's currency; None: not asked."""
 
     positions: Known[Quantities] | Unknown
     costs: Mapping[int, Decimal | None]
     orders: Known[dict[int, OpenOrder]] | Unknown
-    values: Known[dict[str, Decimal]] | Unknown
+    values: Known[dict[str, Decimal]] | Unknown | None
 
     @property
     def problems(self) -> list[str]:
@@ -33,15 +33,15 @@ class BrokerSide:
         return [f"{name}: {part.reason}" for name, part in parts.items() if isinstance(part, Unknown)]
 
 
-def ask(account: str) -> BrokerSide:
+def ask(account: str, *, values: bool = True) -> BrokerSide:
     positions = _ask(RequestKind.POSITIONS, account)
     orders = _ask(RequestKind.OPEN_ORDERS, account)
-    summary = _ask(RequestKind.ACCOUNT_SUMMARY, account)
+    summary = _ask(RequestKind.ACCOUNT_SUMMARY, account) if values else None
     return BrokerSide(
         positions=_read(positions, _quantities),
         costs={} if isinstance(positions, Unknown) else {row["con_id"]: _cost(row) for row in positions.value},
         orders=_read(orders, lambda rows: _open_orders(rows, account)),
-        values=_read(summary, _values),
+        values=None if summary is None else _read(summary, _values),
     )
 
 

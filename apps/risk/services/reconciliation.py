@@ -52,7 +52,7 @@ def reconcile(
     if not view.is_following:
         problem = f"the tables do not follow the broker: {view.reason or view.state.label.lower()}"
         return _unknown(row, trigger, requested_by, problem, started_at)
-    side = broker_side.ask(row.code)
+    side = broker_side.ask(row.code, values=trigger is not RunTrigger.WATCH)
     return compare(account=row, side=side, trigger=trigger, requested_by=requested_by, started_at=started_at, now=now)
 
 
@@ -81,6 +81,7 @@ def compare(
         BreakKind.ACCOUNT: _values(account, side),
     }
     breaks.update(account=account, found=found, now=now)
+    before = _latest(account)
     run = ReconciliationRun.objects.create(
         account=account,
         trigger=trigger,
@@ -94,7 +95,7 @@ def compare(
         problem="; ".join(problems)[:PROBLEM_LENGTH],
         report=_report(account, side, found),
     )
-    _record(run, requested_by)
+    _keep(run, before, requested_by)
     return run
 
 
@@ -152,7 +153,7 @@ def _executions(account: Account, now: datetime) -> list[Difference]:
 
 
 def _values(account: Account, side: BrokerSide) -> list[Difference] | None:
-    if isinstance(side.values, Unknown):
+    if side.values is None or isinstance(side.values, Unknown):
         return None
     theirs = side.values.value
     known = {tag: broker_state.account_value(account.code, tag) for tag in broker_side.TAGS}
@@ -194,6 +195,7 @@ def _unknown(
     account: Account | None, trigger: RunTrigger, requested_by: str, problem: str, now: datetime
 ) -> ReconciliationRun:
     """No verdict: what cannot be asked is neither equal nor different."""
+    before = _latest(account)
     run = ReconciliationRun.objects.create(
         account=account,
         trigger=trigger,
@@ -202,8 +204,20 @@ def _unknown(
         ended_at=clock.now(),
         problem=problem[:PROBLEM_LENGTH],
     )
-    _record(run, requested_by)
+    _keep(run, before, requested_by)
     return run
+
+
+def _latest(account: Account | None) -> ReconciliationRun | None:
+    return ReconciliationRun.objects.filter(account=account).order_by("-started_at", "-id").first()
+
+
+def _keep(run: ReconciliationRun, before: ReconciliationRun | None, actor: str) -> None:
+    """What is looked at each minute and stays as it was takes the place of the look before it."""
+    if run.trigger != RunTrigger.WATCH or before is None or before.verdict != run.verdict:
+        _record(run, actor)
+    elif before.trigger == RunTrigger.WATCH:
+        before.delete()
 
 
 def _record(run: ReconciliationRun, actor: str) -> None:

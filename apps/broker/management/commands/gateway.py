@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.broker.gateway.gateway import Gateway
 from tradeops.lib.errors import TradeOpsError
+from tradeops.lib.short_waits import use_short_waits
 
 # A database that does not answer must not keep the process: what is not written by then is read from the broker again.
 STOP_SECONDS = 2.8
@@ -21,6 +22,7 @@ class Command(BaseCommand):
     requires_system_checks = ("broker",)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        use_short_waits()
         try:
             asyncio.run(self._run())
         except TradeOpsError as error:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 from ..faults import Entitlement
 from ..protocol.system import NO_REQUEST, printable
-from .registry import CommandError, Result, command, integer, switch
+from .registry import CommandError, Result, command, integer, number, switch
 
 if TYPE_CHECKING:
     from ..server import Gateway
 
+A_DAY = 86400.0
 FARM_NOTICES = {
     2103: "Market data farm connection is broken:usfarm",
     2104: "Market data farm connection is OK:usfarm",
@@ -41,6 +42,12 @@ def broker_back_data_lost(gateway: Gateway, words: Sequence[str]) -> Result:
 @command("1102", "the broker is back, market data subscriptions are kept")
 def broker_back(gateway: Gateway, words: Sequence[str]) -> Result:
     gateway.restore_broker(data_lost=False)
+    return {}
+
+
+@command("clock-offset SECONDS", "set the broker's clock ahead of this machine's, or behind it")
+def clock_offset(gateway: Gateway, words: Sequence[str]) -> Result:
+    gateway.faults.clock_offset = number(words[0], least=-A_DAY)
     return {}
 
 

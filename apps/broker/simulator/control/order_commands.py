@@ -61,6 +61,12 @@ def late_orders(gateway: Gateway, words: Sequence[str]) -> Result:
     return {"on_their_way": len(faults.on_their_way)}
 
 
+@command("swallow-exec N", "the next N executions count, but are never reported nor listed")
+def swallow_executions(gateway: Gateway, words: Sequence[str]) -> Result:
+    gateway.faults.swallow_executions = integer(words[0])
+    return {}
+
+
 @command("dup-exec", "send the last execution once more")
 def duplicate_execution(gateway: Gateway, words: Sequence[str]) -> Result:
     return {"exec_id": gateway.exchange.duplicate_last_execution().exec_id}

@@ -106,7 +106,10 @@ def executions(session: Session, request_id: int, reader: Reader) -> None:
         exchange=reader.text(),
         side=reader.text(),
     )
+    swallowed = session.gateway.faults.swallowed_executions
     for execution, report in session.gateway.exchange.executions(wanted):
+        if execution.exec_id in swallowed:
+            continue
         session.send(encode_execution(execution, request_id, session))
         session.send(orders.encode_commission_report(report))
     session.send((Answer.EXECUTION_END, 1, request_id))

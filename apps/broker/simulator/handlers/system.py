@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..market import MARKET_RULES
@@ -58,7 +59,10 @@ def _greet(session: Session) -> None:
 
 @handles(Request.REQ_CURRENT_TIME, identified=False)
 def current_time(session: Session, _: int, reader: Reader) -> None:
-    session.send(system.current_time(session.gateway.market.now()))
+    """A market that is moved by hand stands still; clocks do not."""
+    gateway = session.gateway
+    moment = datetime.now(UTC) if gateway.settings.market.start is None else gateway.market.now()
+    session.send(system.current_time(moment + timedelta(seconds=gateway.faults.clock_offset)))
 
 
 @handles(Request.REQ_IDS, identified=False)

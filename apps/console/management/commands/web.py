@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.module_loading import import_string
 
 from apps.console.exceptions import PortTaken
+from tradeops.lib.short_waits import use_short_waits
 
 
 class Command(BaseCommand):
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        use_short_waits()
         # Twisted chooses its reactor at import: nothing else of manage.py may.
         from apps.console.asgi import begin
         from apps.console.server import open_port, serve

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from apps.jobs import selectors
 from apps.jobs.supervision.supervisor import Supervisor
 from tradeops.lib import clock
+from tradeops.lib.short_waits import use_short_waits
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # A pool serves web processes; this one thread needs none.
         os.environ["DATABASE_POOL_SIZE"] = "0"
+        use_short_waits()
         supervisor = Supervisor()
         self.announce(supervisor)
         supervisor.run()
