@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.broker.models import GatewaySession
@@ -25,15 +26,20 @@ def get(token: str, path: str) -> object:
 
 
 @pytest.mark.mission(96)
-def test_events_come_newest_first_and_quickly(token: str) -> None:
+def test_events_come_newest_first_and_are_read_as_far_as_they_are_shown(token: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO journal_event (at, level, scope, symbol, step, message, data, actor) "
-            "SELECT now(), 'INFO', 'test', '', 'Test', 'event ' || n, '{}', '' FROM generate_series(1, 20000) n"
+            "SELECT now(), 'INFO', 'test', '', 'Test', 'event ' || n, '{}', '' FROM generate_series(1, 2000) n"
         )
-    started = time.monotonic()
-    rows = get(token, "/api/history/events?limit=10").json()
-    assert time.monotonic() - started < 1
+        cursor.execute("ANALYZE journal_event")
+    with CaptureQueriesContext(connection) as asked:
+        rows = get(token, "/api/history/events?limit=10").json()
+    (query,) = [row["sql"] for row in asked if 'FROM "journal_event"' in row["sql"] and "LIMIT 10" in row["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {query}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Index Scan" in plan and "Sort" not in plan, plan
     numbers = [row["id"] for row in rows]
     assert len(rows) == 10
     assert numbers == sorted(numbers, reverse=True)

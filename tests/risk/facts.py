@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.broker.choices import OrderPurpose, OrderType, PriceSource, Side, TradingPermission
 from apps.risk.domain.facts import Facts, Holding, Intent, OpenOrder, Quote
-from tradeops.lib.known import Known
+from tradeops.lib.known import Known, Unknown
 
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 D = Decimal
@@ -51,6 +51,7 @@ def facts(**changes: Any) -> Facts:
         restriction="",
         break_problem="",
         market_is_open=Known(True, NOW),
+        broker_says_open=Unknown("not asked"),
         quote=quote(),
         equity=Known(D(100_000), NOW),
         available_funds=Known(D(100_000), NOW),

@@ -152,8 +152,10 @@ def entering(order: Intent, seen: Facts, limits: Limits) -> set[str]:
         found.add("INSTRUMENT_LOCKED")
     if isinstance(seen.market_is_open, Unknown):
         found.add("DATA_UNKNOWN")
-    elif seen.market_is_open.value is False and not order.outside_regular_hours:
-        found.add("MARKET_CLOSED")
+    else:
+        says_closed = not isinstance(seen.broker_says_open, Unknown) and seen.broker_says_open.value is False
+        if not order.outside_regular_hours and (seen.market_is_open.value is False or says_closed):
+            found.add("MARKET_CLOSED")
     if not isinstance(seen.quote, Unknown) and seen.quote.value.is_halted:
         found.add("EXCHANGE_HALTED")
     working = [other for other in seen.open_orders if not other.is_settling]

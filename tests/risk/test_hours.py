@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from apps.broker.domain.trading_calendars import CALENDARS
 from apps.jobs.domain.calendars import EXCHANGES
-from apps.risk.domain.hours import market_is_open
+from apps.risk.domain.hours import market_is_open, trades_by
 from tradeops.lib.known import Known, Unknown
 
 
@@ -73,3 +74,31 @@ def test_year_that_no_calendar_knows_is_unknown() -> None:
 
 def test_calendars_are_those_of_the_schedules() -> None:
     assert set(EXCHANGES) - set(CALENDARS) == {"XNAS"}
+
+
+HOURS = "20260302:0930-20260302:1600;20260303:CLOSED;20260304:0930-20260304:1300;20260305:1800-20260306:1700"
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-03-02T14:29:59", False),
+        ("2026-03-02T14:30:00", True),
+        ("2026-03-02T20:59:59", True),
+        ("2026-03-02T21:00:00", False),
+        ("2026-03-03T16:00:00", False),
+        ("2026-03-04T17:59:59", True),
+        ("2026-03-04T18:00:00", False),
+        ("2026-03-06T06:00:00", True),
+        ("2026-03-09T16:00:00", None),
+    ],
+)
+def test_hours_of_the_broker_are_read_in_their_zone(at: str, expected: bool | None) -> None:
+    """Closed days, a half-day and a night session; of a day that is not named they say nothing."""
+    assert trades_by(HOURS, ZoneInfo("US/Eastern"), datetime.fromisoformat(at).replace(tzinfo=UTC)) is expected
+
+
+@pytest.mark.parametrize("stated", ["nonsense", "20260302:0930", "20260302:0930-20260302:2561", "2026:CLOSED"])
+def test_hours_that_cannot_be_read_are_an_error(stated: str) -> None:
+    with pytest.raises(ValueError):
+        trades_by(stated, UTC, datetime(2026, 3, 2, 15, tzinfo=UTC))

@@ -123,6 +123,21 @@ def test_entries_wait_while_nobody_watches_losses_and_exits_do_not(quotes: Asked
     assert codes(submit(quantity=D(3))) == {"LOSSES_NOT_WATCHED"}
 
 
+def test_closure_that_only_the_broker_knows_of_denies_entries() -> None:
+    closed = f"{clock.now():%Y%m%d}:CLOSED"
+    hold("30")
+    with market(hours=closed):
+        order = submit(instrument=coin(41, "DOGE"))
+        assert codes(order) == {"MARKET_CLOSED"} and "though it is open by its calendar" in order.state_reason
+        assert submit(instrument=coin(41, "DOGE"), outside_regular_hours=True).state == OrderState.APPROVED
+        exit_order = {"purpose": OrderPurpose.EXIT, "side": Side.SELL, "quantity": D(9), "limit_price": D(110)}
+        assert submit(**exit_order).state == OrderState.APPROVED
+    with market(hours=f"{clock.now():%Y%m%d}:0000-{clock.now():%Y%m%d}:2359"):
+        assert submit(instrument=coin(42, "LTC")).state == OrderState.APPROVED
+    with market(hours="unreadable"):
+        assert submit(instrument=coin(43, "ADA")).state == OrderState.APPROVED, "a cross-check, where there is one"
+
+
 def test_without_market_data_only_what_flattens_or_protects_goes() -> None:
     GatewaySession.objects.update(state=SessionState.DATA_DEGRADED, reason="IB reports broken data farms: usfarm.")
     hold("30")

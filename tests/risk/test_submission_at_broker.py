@@ -71,6 +71,7 @@ def test_order_goes_the_whole_way_and_its_position_closes(trading: SimulatorProc
     assert [row["filled"] for row in at_broker(trading, order)]
     saw = order.verdicts.get().saw
     assert saw["quote"]["source"] == "market" and saw["average_volume"].get("value"), saw
+    assert "value" in saw["broker_says_open"], "the hours that the broker states, whatever they are now"
 
     def closed() -> Order | None:
         """The position follows its fill at once, but by another message."""

@@ -59,6 +59,7 @@ DENIED: list[tuple[Code, dict[str, Any], dict[str, Any], dict[L, Decimal | None]
     (Code.INSTRUMENT_RESTRICTED, {}, {"restriction": "earnings"}, {}),
     (Code.INSTRUMENT_LOCKED, {}, {"break_problem": "ledger 10, broker 12"}, {}),
     (Code.MARKET_CLOSED, {}, {"market_is_open": Known(False, NOW)}, {}),
+    (Code.MARKET_CLOSED, {}, {"broker_says_open": Known(False, NOW)}, {}),
     (Code.EXCHANGE_HALTED, {}, {"quote": quote(is_halted=True)}, {}),
     (Code.DATA_UNKNOWN, {}, {"equity": LOST}, {}),
     (Code.QUOTE_STALE, {}, {"quote": quote(age=5.1)}, {}),
@@ -224,6 +225,8 @@ ALLOWED: list[tuple[dict[str, Any], dict[str, Any], dict[L, Decimal | None]]] = 
         {L.DUPLICATE_SECONDS: D(2)},
     ),
     ({"outside_regular_hours": True}, {"market_is_open": Known(False, NOW)}, {}),
+    ({"outside_regular_hours": True}, {"broker_says_open": Known(False, NOW)}, {}),
+    ({}, {"broker_says_open": LOST}, {}),
     ({}, {"holdings": held("1")}, {L.MAX_POSITIONS: D(1)}),
 ]  # fmt: skip
 

@@ -126,6 +126,7 @@ def random_facts(chance: random.Random, intent: Intent, price: Decimal) -> Facts
         restriction=seldom(chance, "restricted"),
         break_problem=seldom(chance, "a break"),
         market_is_open=maybe(chance, chance.random() < 0.9),
+        broker_says_open=maybe(chance, chance.random() < 0.95),
         quote=maybe(chance, quote),
         equity=UNKNOWN if chance.random() < 0.03 else Known(equity, NOW - age),
         available_funds=maybe(chance, Decimal(chance.choice([0, 5_000, 25_250, 90_000, 500_000]))),

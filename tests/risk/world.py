@@ -72,10 +72,12 @@ def terms(**changes: Any) -> Terms:
 
 
 @contextmanager
-def market(price: str | None = "100", **changes: Any) -> Iterator[Asked]:
-    """Live quotes of this moment at `price`; volumes are not known."""
+def market(price: str | None = "100", *, hours: str = "", **changes: Any) -> Iterator[Asked]:
+    """Live quotes of this moment at `price`; volumes are not known, nor the broker's hours unless they are given."""
 
     def answer(kind: str, payload: dict[str, Any]) -> Rows | None:
+        if kind == "contract_details" and hours:
+            return [{"con_id": payload["query"]["con_id"], "liquid_hours": hours, "time_zone": "UTC"}]
         if kind != "quotes" or price is None:
             return None
         row = {"price": price, "price_source": "market", "bid": price, "ask": price, "at": clock.now().isoformat()}

@@ -126,8 +126,10 @@ class Facts:
     """Amounts are in the account's currency. `exchange_rate` turns the instrument's currency into it.
 
     `clock_skew`: seconds by which the database's clock and this machine's differ. `broker_clock_offset`: by which the
-    broker's is ahead of the gateway's, None: not known. `given_lately`: orders that wait or have ended, by which only
-    a repetition is told. `watched_at`: when the account's losses were last compared with their limits; None: never.
+    broker's is ahead of the gateway's, None: not known. `watched_at`: when the account's losses were last compared with
+    their limits; None: never. `market_is_open` by the exchange's calendar, `broker_says_open` by the hours that the
+    broker states. `given_lately`: orders that wait or have ended, by which only a repetition is told.
+
     Counts of orders include the changes asked of working ones, for each is a message to the broker.
     `orders_last_second` are those of the same strategy; `traded_today` counts the orders of today that were filled,
     in part at least.
@@ -145,6 +147,7 @@ class Facts:
     restriction: str
     break_problem: str
     market_is_open: Known[bool] | Unknown
+    broker_says_open: Known[bool] | Unknown
     quote: Known[Quote] | Unknown
     equity: Known[Decimal] | Unknown
     available_funds: Known[Decimal] | Unknown

@@ -85,10 +85,19 @@ def instrument(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]
 
 
 def market_hours(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
+    """By the calendar, and by the broker where it knows of a closure that the calendar does not."""
     if isinstance(facts.market_is_open, Unknown):
         yield unknown("the market's hours", facts.market_is_open)
-    elif not facts.market_is_open.value and not intent.outside_regular_hours:
+    elif intent.outside_regular_hours:
+        return
+    elif not facts.market_is_open.value:
         yield Reason(Code.MARKET_CLOSED, f"The market of {intent.symbol} is closed now.")
+    elif isinstance(facts.broker_says_open, Known) and not facts.broker_says_open.value:
+        yield Reason(
+            Code.MARKET_CLOSED,
+            f"The broker says that the market of {intent.symbol} is closed now, though it is open by its calendar.",
+            {"by": "broker"},
+        )
 
 
 def exchange_halt(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:

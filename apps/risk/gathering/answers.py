@@ -1,13 +1,13 @@
-"""What only the broker can say: the quote, usual volume, and account figures where the tables' are not fresh."""
+"""What only the broker can say: the quote, usual volume, hours, and account figures where the tables' are not fresh."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 from apps.broker import selectors as broker_state
 from apps.broker import services as broker
@@ -24,9 +24,22 @@ FRESH_SECONDS = 30
 VOLUME_DAYS = 20
 EQUITY, FUNDS = "NetLiquidation", "AvailableFunds"
 
+T = TypeVar("T")
+NOT_ASKED = Unknown("not asked for a closing order")
 Figures = Mapping[str, Known[Decimal] | Unknown]
 
 _volumes: dict[tuple[int, date], Known[Decimal]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The broker's liquid hours of an instrument for some days, as `domain.hours` reads them, and their time zone."""
+
+    stated: str
+    zone: str
+
+
+_hours: dict[tuple[int, date], Known[Hours]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +48,24 @@ class Answers:
     average_volume: Known[Decimal] | Unknown
     equity: Known[Decimal] | Unknown
     available_funds: Known[Decimal] | Unknown
+    hours: Known[Hours] | Unknown
 
 
 def ask_broker(account: Account, instrument: Instrument, *, closing: bool) -> Answers:
     """Asks side by side; takes as long as the slowest. Never raises: what fails is Unknown.
 
-    A closing order needs no volume.
+    A closing order needs neither volume nor hours.
     """
     tables = {tag: broker_state.account_value(account.code, tag) for tag in (EQUITY, FUNDS)}
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
         quote = pool.submit(ask_quote, instrument)
         volume = None if closing else pool.submit(ask_volume, instrument)
+        hours = None if closing else pool.submit(ask_hours, instrument)
         figures = pool.submit(ask_figures, account.code) if not all(map(_is_fresh, tables.values())) else None
         found = tables if figures is None else _better(tables, figures.result())
-        average = volume.result() if volume else Unknown("not asked for a closing order")
-        return Answers(quote.result(), average, found[EQUITY], found[FUNDS])
+        average = volume.result() if volume else NOT_ASKED
+        stated = hours.result() if hours else NOT_ASKED
+        return Answers(quote.result(), average, found[EQUITY], found[FUNDS], stated)
 
 
 def ask_quote(instrument: Instrument) -> Known[Quote] | Unknown:
@@ -77,15 +93,38 @@ def read_quote(row: Mapping[str, Any], as_of: datetime) -> Known[Quote] | Unknow
 
 def ask_volume(instrument: Instrument) -> Known[Decimal] | Unknown:
     """The average day's volume; asked once a day and instrument in each process."""
-    key = (instrument.con_id, clock.now().date())
-    if key not in _volumes:
-        answer = _ask_volume(instrument.con_id)
+    return _once_a_day(_volumes, instrument.con_id, _ask_volume)
+
+
+def ask_hours(instrument: Instrument) -> Known[Hours] | Unknown:
+    """As `ask_volume`."""
+    return _once_a_day(_hours, instrument.con_id, _ask_hours)
+
+
+def _once_a_day(
+    kept: dict[tuple[int, date], Known[T]], con_id: int, ask: Callable[[int], Known[T] | Unknown]
+) -> Known[T] | Unknown:
+    key = (con_id, clock.now().date())
+    if key not in kept:
+        answer = ask(con_id)
         if isinstance(answer, Unknown):
             return answer
-        for old in [known for known in _volumes if known[1] != key[1]]:
-            del _volumes[old]
-        _volumes[key] = answer
-    return _volumes[key]
+        for old in [known for known in kept if known[1] != key[1]]:
+            kept.pop(old, None)
+        kept[key] = answer
+    return kept[key]
+
+
+def _ask_hours(con_id: int) -> Known[Hours] | Unknown:
+    answer = broker.ask(
+        RequestKind.CONTRACT_DETAILS, {"query": {"con_id": con_id}}, timeout=VOLUME_SECONDS, requested_by=ASKED_BY
+    )
+    if isinstance(answer, Unknown):
+        return answer
+    row: dict[str, Any] = next((row for row in answer.value if row.get("con_id") == con_id), {})
+    if not row.get("liquid_hours") or not row.get("time_zone"):
+        return Unknown("the broker states no hours")
+    return Known(Hours(str(row["liquid_hours"]), str(row["time_zone"])), answer.as_of)
 
 
 def _ask_volume(con_id: int) -> Known[Decimal] | Unknown:

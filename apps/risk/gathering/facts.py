@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.db import connection
@@ -18,11 +19,12 @@ from apps.broker.models import Account, Instrument, Order, TradingState
 from apps.broker.services import Terms
 from apps.risk.day import watched_at
 from apps.risk.domain.facts import Facts, Intent
-from apps.risk.domain.hours import market_is_open
-from apps.risk.gathering.answers import Answers
+from apps.risk.domain.hours import market_is_open, trades_by
+from apps.risk.gathering.answers import Answers, Hours
 from apps.risk.gathering.book import Book, parent_remaining
 from apps.risk.models import Restriction
 from tradeops.lib import clock
+from tradeops.lib.known import Known, Unknown
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -89,6 +91,7 @@ def gather(
             currency=instrument.currency,
             now=now,
         ),
+        broker_says_open=broker_says_open(answers.hours, now),
         quote=answers.quote,
         equity=answers.equity,
         available_funds=answers.available_funds,
@@ -102,6 +105,16 @@ def gather(
         traded_today=traded_today,
         given_lately=book.given_lately(now - lately, besides=besides),
     )
+
+
+def broker_says_open(hours: Known[Hours] | Unknown, now: datetime) -> Known[bool] | Unknown:
+    if isinstance(hours, Unknown):
+        return hours
+    try:
+        trades = trades_by(hours.value.stated, ZoneInfo(hours.value.zone), now)
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        return Unknown(f"the broker's hours cannot be read: {error}")
+    return Unknown("the broker's hours do not name this day") if trades is None else Known(trades, hours.as_of)
 
 
 def clock_skew() -> float:

@@ -23,6 +23,7 @@ def seen(facts: Facts, limits: Mapping[LimitName, EffectiveLimit]) -> dict[str, 
         "exchange_rate": _known(facts.exchange_rate),
         "average_volume": _known(facts.average_volume),
         "market_is_open": _known(facts.market_is_open),
+        "broker_says_open": _known(facts.broker_says_open),
         "positions": _positions(facts.holdings),
         "open_orders": [_open_order(order) for order in facts.open_orders],
         "orders": {
