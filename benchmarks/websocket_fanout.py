@@ -53,7 +53,7 @@ class Audience:
 
 
 @contextmanager
-def audience(port: int, path: str, headers: dict[str, str], clients: int) -> Iterator[Audience]:
+def audience(port: int, path: str, headers: list[dict[str, str]], clients: int) -> Iterator[Audience]:
     command = [sys.executable, "-m", "benchmarks._web.clients"]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -97,13 +97,13 @@ def usual_publisher(port: int) -> Publish:
 
 
 def measure_usual(clients: int, count: int) -> tuple[float, float]:
-    with usual_on_daphne() as port, audience(port, "/ws/", {}, clients) as people:
+    with usual_on_daphne() as port, audience(port, "/ws/", [{}], clients) as people:
         return rounds(people, usual_publisher(port), clients, count)
 
 
 @contextmanager
 def product_audience(data: Database, server: Any, clients: int) -> Iterator[Audience]:
-    headers = {"Authorization": f"Bearer {data.token}"}
+    headers = [{"Authorization": f"Bearer {token}"} for token in data.tokens]
     with server(data) as port:
         path = f"/ws/desk/?after_id={data.last_number()}"
         with audience(port, path, headers, clients) as people:
@@ -149,7 +149,7 @@ def burst_product(data: Database, *, stalled: bool) -> tuple[int, float]:
 
 def burst_usual() -> float:
     """The share of a burst that the in-memory layer drops."""
-    with usual_on_daphne() as port, audience(port, "/ws/", {}, BURST_CLIENTS) as people:
+    with usual_on_daphne() as port, audience(port, "/ws/", [{}], BURST_CLIENTS) as people:
         publish = usual_publisher(port)
         publish(0, 1)
         people.wait_for(0)

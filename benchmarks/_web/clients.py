@@ -31,9 +31,10 @@ class Clients:
         self.known: dict[bytes, list[tuple[int, float]]] = {}
         self.single: dict[bytes, bytes] = {}
 
-    def connect(self, host: str, port: int, path: str, headers: dict[str, str], count: int) -> None:
-        for _ in range(count):
-            connection, rest = handshake(host, port, path, headers)
+    def connect(self, host: str, port: int, path: str, headers: list[dict[str, str]], count: int) -> None:
+        """`headers`: one for each user; the clients take turns with them."""
+        for number in range(count):
+            connection, rest = handshake(host, port, path, headers[number % len(headers)])
             connection.setblocking(False)
             self.sockets[connection.fileno()] = connection
             self.rest[connection.fileno()] = rest

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Database:
     url: str
     environment: dict[str, str]
-    token: str
+    tokens: list[str]
 
     def publish(self, first: int, count: int) -> None:
         """Events as any process records them, each in a transaction of its own."""
@@ -54,8 +54,9 @@ def database() -> Iterator[Database]:
     environment = {**os.environ, "DATABASE_URL": address.dsn(), "TRADEOPS_VAR": str(folder), "LOG_LEVEL": "ERROR"}
     try:
         manage(environment, "migrate", "--verbosity", "0")
-        token = manage(environment, "api_token", "create", "benchmark").strip()
-        yield Database(address.dsn(), environment, token)
+        # One user may have a hundred sockets.
+        tokens = [manage(environment, "api_token", "create", f"benchmark-{number}").strip() for number in range(10)]
+        yield Database(address.dsn(), environment, tokens)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(20)
