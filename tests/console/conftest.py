@@ -14,8 +14,9 @@ from tradeops.lib.listen import conninfo
 PASSWORD = "a long enough pass phrase"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def web(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[WebProcess]:
+    """Not alive in other files: there nobody expects its heartbeat in the database."""
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         database = conninfo()
     with WebProcess(database) as process:

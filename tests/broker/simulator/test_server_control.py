@@ -45,6 +45,7 @@ EXAMPLES = {
     "help": "help",
     "hist-pacing": "hist-pacing on",
     "hold": "hold off",
+    "late-orders": "late-orders off",
     "log": "log 5",
     "lose-ack": "lose-ack 0",
     "lose-order": "lose-order 0",
@@ -60,9 +61,9 @@ EXAMPLES = {
     "refuse": "refuse 0",
     "reject": "reject 0",
     "restart": "restart 0 keep-ids",
-    "swallow-exec": "swallow-exec 0",
     "restart-at": "restart-at 23:45 1",
     "status": "status",
+    "swallow-exec": "swallow-exec 0",
     "tick": "tick 3",
     "trade": "trade SPY BUY 10",
 }
