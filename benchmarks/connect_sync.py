@@ -53,13 +53,14 @@ async def bare(port: int) -> float:
 
 async def gateway(port: int) -> float:
     """From the first byte to READY: everything is committed."""
+    from apps.broker.choices import SessionState
     from apps.broker.gateway.gateway import Gateway
     from tests.broker.gateway.running import config_for
 
     product = Gateway(config_for(port))
     begun = time.perf_counter()
     running = asyncio.ensure_future(product.run())
-    while not product.keeper.is_ready:
+    while product.keeper.verdict.state is not SessionState.READY:
         assert not running.done(), running.exception()
         await asyncio.sleep(0.001)
     seconds = time.perf_counter() - begun

@@ -52,12 +52,13 @@ async def bare(simulator: SimulatorProcess) -> float:
 
 
 async def product(simulator: SimulatorProcess, runs: int) -> list[float]:
+    from apps.broker.choices import SessionState
     from apps.broker.gateway.gateway import Gateway
     from tests.broker.gateway.running import config_for
 
     gateway = Gateway(config_for(simulator.port))
     running = asyncio.ensure_future(gateway.run())
-    while not gateway.keeper.is_ready:
+    while gateway.keeper.verdict.state is not SessionState.READY:
         assert not running.done(), running.exception()
         await asyncio.sleep(0.01)
     con_id = simulator.control("quote QQQ")["quotes"][0]["con_id"]
