@@ -143,6 +143,8 @@ class LimitRevisionAdmin(ByService):
 
 @admin.register(Restriction)
 class RestrictionAdmin(ByService):
+    change_list_template = "admin/risk/told_list.html"
+    empty_text = "Nothing is restricted. Add a restriction to keep an instrument, a person or a strategy from entering."
     form = RestrictionForm
     list_display = ("what", "con_id", "reason", "set_by", "set_at", "lifted_by", "lifted_at")
     list_filter = (("lifted_at", admin.EmptyFieldListFilter),)

@@ -54,6 +54,8 @@ class OrderVerdictAdmin(ReadOnlyAdmin):
 
 @admin.register(OrderOverride)
 class OrderOverrideAdmin(ReadOnlyAdmin):
+    change_list_template = "admin/risk/told_list.html"
+    empty_text = "No order was let pass beyond its limits. It is done on the page of a denied order, by its button."
     list_display = ("granted_at", "order", "beyond", "granted_by", "reason", "expires_at")
     list_select_related = ("order__instrument", "granted_by")
     search_fields = ("order__instrument__symbol", "granted_by__username", "reason")
