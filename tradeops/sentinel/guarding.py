@@ -63,8 +63,9 @@ class AccountWatch:
         if watches:
             self._watch()
         if measures:
-            tell_performance(now=clock.now())
+            # Before it: what fails is not computed again each second, nor taken for a failing watch.
             self._measure_at = time.monotonic() + PERFORMANCE_SECONDS
+            tell_performance(now=clock.now())
         return watches or measures
 
     def _watch_is_due(self) -> bool:

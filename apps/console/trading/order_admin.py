@@ -26,7 +26,7 @@ from apps.console.trading import market, order_view, ticket_view
 from apps.console.trading.people import has
 from apps.console.trading.ticket import ChangeForm
 from apps.risk import services as risk
-from tradeops.lib import clock
+from tradeops.lib import clock, freshness
 from tradeops.lib.admin import ReadOnlyAdmin
 from tradeops.lib.errors import TradeOpsError
 from tradeops.lib.people import person
@@ -177,6 +177,8 @@ class OrderAdmin(ReadOnlyAdmin):
         """To the page of the order that was given in its place."""
         if request.method != "POST" or not has(request, APPROVE_LIMITS):
             raise PermissionDenied
+        if page := freshness.ask(request, "let an order pass"):
+            return page
         order = find(pk)
         try:
             given = risk.override_order(order_id=pk, user=person(request), reason=request.POST.get("reason", ""))

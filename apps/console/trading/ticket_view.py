@@ -84,7 +84,7 @@ def review(admin: ModelAdmin, request: HttpRequest, form: TicketForm, terms: Ter
         "may_be_let_pass": may_be_let_pass(judged.verdict),
         "quote": judged.facts.quote.value if isinstance(judged.facts.quote, Known) else None,
         "quote_unknown": judged.facts.quote.reason if isinstance(judged.facts.quote, Unknown) else "",
-        "figures": figures(judged, terms),
+        "figures": figures(judged, judged.terms),
         "judged_at": judged.facts.now,
         "problem": problem,
     }

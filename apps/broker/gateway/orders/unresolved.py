@@ -92,7 +92,7 @@ def _verdict(order: Order) -> tuple[OrderState, str] | None:
         return S.CANCELLED, "it never reached the broker, and its cancel was asked for"
     if code and code != DUPLICATE_NUMBER:
         return S.REJECTED, f"the broker refused it: {words}"
-    if order.order_type not in RESENDABLE:
+    if order.is_collared or order.order_type not in RESENDABLE:
         return (S.REJECTED, f"the broker refused it: {words}") if code else None
     if order.expires_at is not None and order.expires_at <= clock.now():
         return S.EXPIRED, "it never reached the broker, and its time is over"
