@@ -53,7 +53,7 @@ def quote_codes(seen: Facts, limits: Limits) -> set[str]:
 
 
 def collar_codes(order: Intent, seen: Facts, limits: Limits) -> set[str]:
-    if isinstance(seen.quote, Unknown):
+    if isinstance(seen.quote, Unknown) or order.is_collared:
         return set()
     quote = seen.quote.value
     allowed = limits["CURRENCY_PRICE_COLLAR"] if order.sec_type in ("CASH", "FUT") else limits["PRICE_COLLAR"]
@@ -88,7 +88,7 @@ def repeated(order: Intent, seen: Facts, limits: Limits) -> bool:
             other.con_id == order.con_id
             and other.side == order.side
             and other.quantity == order.quantity
-            and other.price == order.limit_price
+            and (None if other.is_collared else other.price) == (None if order.is_collared else order.limit_price)
             and other.stop_price == order.stop_price
         )
         if young and same and not other.is_settling:

@@ -16,8 +16,10 @@ from pytest_django import Settings
 from apps.broker import services as broker
 from apps.broker.choices import OrderState, OrderType, Scope, Side, StopSource, TradingPermission
 from apps.broker.models import Account, Order
+from apps.console.api.orders import KEY
 from apps.journal.models import Event
 from apps.risk import services as risk
+from apps.risk.choices import LimitName
 from apps.risk.exceptions import ApprovalError
 from apps.risk.models import OrderOverride, Restriction
 from tests.broker.ledger.builders import make_order
@@ -167,3 +169,36 @@ def test_leave_is_kept_for_ever(quotes: Asked, tom: User, rita: User) -> None:
     let_pass(submit(tom), rita)
     with pytest.raises(DatabaseError, match="neither changed nor deleted"):
         OrderOverride.objects.update(reason="another")
+
+
+def test_order_denied_long_ago_is_given_anew(quotes: Asked, tom: User, rita: User) -> None:
+    denied = submit(tom)
+    Order.objects.filter(pk=denied.pk).update(state_since=clock.now() - timedelta(minutes=11))
+    with pytest.raises(ApprovalError, match="more than ten minutes ago"):
+        let_pass(denied, rita)
+
+
+def test_no_market_order_passes_beyond_the_collar(tom: User, rita: User) -> None:
+    """A wide market: it would go without any limit."""
+    with market("100", ask="104"):
+        denied = submit(tom, quantity=D(3), order_type=OrderType.MARKET, limit_price=None)
+        assert denied.state == OrderState.DENIED and not denied.is_collared
+        with pytest.raises(ApprovalError, match="give it as a limit order"):
+            let_pass(denied, rita)
+
+
+def test_what_passed_once_and_met_another_limit_may_pass_both(tom: User, rita: User) -> None:
+    with market():
+        first = submit(tom)
+        rosa = person("rosa", *RISK, "risk.change_limits")
+        risk.change_limit(name=LimitName.MAX_POSITIONS, value=D(0), reason="full", user=rosa)
+        second = let_pass(first, rita)
+        assert second.state == OrderState.DENIED and "positions" in second.state_reason
+        third = let_pass(second, rita)
+    assert third.state == OrderState.PROPOSED
+    assert OrderOverride.objects.get(order=third).codes == ["ORDER_VALUE", "POSITION_COUNT"]
+
+
+def test_nobody_takes_the_key_of_a_leave(quotes: Asked, tom: User, rita: User) -> None:
+    denied = submit(tom)
+    assert KEY.fullmatch(let_pass(denied, rita).idempotency_key) is None

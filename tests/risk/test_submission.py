@@ -123,6 +123,41 @@ def test_entries_wait_while_nobody_watches_losses_and_exits_do_not(quotes: Asked
     assert codes(submit(quantity=D(3))) == {"LOSSES_NOT_WATCHED"}
 
 
+AT_MARKET = {"order_type": OrderType.MARKET, "limit_price": None}
+
+
+def test_market_order_is_approved_though_it_would_pay_less_by_now() -> None:
+    """Its limit was drawn from another quote; how far the price went is drift's to judge. An exit goes, too."""
+    anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
+    hold("30")
+    closing = {"purpose": OrderPurpose.EXIT, "side": Side.SELL, "quantity": D(9)}
+    with market("100"):
+        entry = submit(user=anna, strategy="", instrument=coin(2, "ETH"), **AT_MARKET)
+        exit_order = submit(user=anna, strategy="", **closing, **AT_MARKET)
+    assert entry.limit_price == D(103) and exit_order.limit_price == D(97)
+    with market("99.5"):
+        assert risk.approve_order(order_id=entry.pk, user=ben).state == OrderState.APPROVED
+    with market("100.5"):
+        assert risk.approve_order(order_id=exit_order.pk, user=ben).state == OrderState.APPROVED
+
+
+def test_market_order_is_told_for_a_repetition_though_the_quote_moved() -> None:
+    with market("100"):
+        assert submit(**AT_MARKET).limit_price == D(103)
+    with market("99"):
+        again = submit(**AT_MARKET)
+    assert again.limit_price != D(103) and codes(again) == {"DUPLICATE"}
+
+
+def test_limit_that_a_person_gives_a_market_order_is_judged(quotes: Asked) -> None:
+    anna = person("anna", APPROVE, PROPOSE)
+    order = submit(**AT_MARKET)
+    for state in (OrderState.SUBMITTING, OrderState.WORKING):
+        Order.objects.filter(pk=order.pk).update(state=state)
+    with pytest.raises(ApprovalError, match="worse than"):
+        risk.modify_order(order_id=order.pk, changes={"limit_price": D(104)}, requested_by="anna", user=anna)
+
+
 def test_closure_that_only_the_broker_knows_of_denies_entries() -> None:
     closed = f"{clock.now():%Y%m%d}:CLOSED"
     hold("30")

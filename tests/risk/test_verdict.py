@@ -457,6 +457,8 @@ def test_catalogue_states_every_limit_with_a_source() -> None:
         (Side.BUY, "10", "10.25", "0.25", "10.25"),
         (Side.BUY, "99", "110", "0.01", None),
         (Side.SELL, "0.01", "0.05", "0.01", None),
+        (Side.BUY, "0.20", "0.20", "0.01", "0.20"),
+        (Side.SELL, "0.05", "0.05", "0.01", "0.05"),
     ],
 )
 def test_market_order_becomes_a_limit_at_the_collar(

@@ -66,6 +66,7 @@ def random_intent(chance: random.Random, price: Decimal) -> Intent:
         parent_quantity=chance.choice([None, None, None, Decimal(10), Decimal(0)]),
         strike=chance.choice([None, Decimal(1), *[price * n for n in (1, 5, 40)]]) if is_option else None,
         right=chance.choice("CP") if is_option else "",
+        is_collared=kind is OrderType.LIMIT and chance.random() < 0.2,
     )
 
 
@@ -79,6 +80,7 @@ def random_open(chance: random.Random, intent: Intent, price: Decimal) -> OpenOr
         remaining=remaining,
         purpose=intent.purpose if twin and chance.random() < 0.7 else chance.choice(PURPOSES),
         created_at=NOW - timedelta(seconds=chance.choice([0.5, 1.999, 2, 60])),
+        is_collared=twin and intent.is_collared and chance.random() < 0.7,
         price=intent.limit_price if twin else price + chance.choice([-4, 0, 0, 4]) * Decimal("0.01"),
         stop_price=intent.stop_price if twin else None,
         value=None if chance.random() < 0.02 else remaining * price,

@@ -81,7 +81,7 @@ def review(admin: ModelAdmin, request: HttpRequest, form: TicketForm, terms: Ter
         "form": form,
         "terms": judged.terms,
         "verdict": judged.verdict,
-        "may_be_let_pass": may_be_let_pass(judged.verdict),
+        "may_be_let_pass": may_be_let_pass(judged.verdict, judged.terms),
         "quote": judged.facts.quote.value if isinstance(judged.facts.quote, Known) else None,
         "quote_unknown": judged.facts.quote.reason if isinstance(judged.facts.quote, Unknown) else "",
         "figures": figures(judged, judged.terms),

@@ -24,7 +24,7 @@ class Intent:
     """The order to be judged. Prices as quoted; one unit is worth price * multiplier / price_magnifier in `currency`.
 
     `parent_quantity` is that of the entry to which a protective order of a bracket belongs; `strike`, as quoted, and
-    `right` those of an option.
+    `right` those of an option. `is_collared`: a market order, whose limit follows from the quote of its proposal.
     """
 
     con_id: int
@@ -45,6 +45,7 @@ class Intent:
     parent_quantity: Decimal | None = None
     strike: Decimal | None = None
     right: str = ""
+    is_collared: bool = False
 
     @property
     def is_closing(self) -> bool:
@@ -107,6 +108,7 @@ class OpenOrder:
     quantity: Decimal = Decimal(0)
     is_settling: bool = False
     right: str = ""
+    is_collared: bool = False
 
     @property
     def is_closing(self) -> bool:

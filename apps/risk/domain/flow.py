@@ -88,11 +88,14 @@ def duplicate(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
 
 def _alike(intent: Intent, order: OpenOrder) -> bool:
     """Whatever each is said to be for: the broker would be asked for the same twice."""
-    return (order.con_id, order.side, order.quantity, order.price, order.stop_price) == (
+    # What is given at the market has the limit of its own quote.
+    theirs = None if order.is_collared else order.price
+    ours = None if intent.is_collared else intent.limit_price
+    return (order.con_id, order.side, order.quantity, theirs, order.stop_price) == (
         intent.con_id,
         intent.side,
         intent.quantity,
-        intent.limit_price,
+        ours,
         intent.stop_price,
     )
 

@@ -56,10 +56,13 @@ def _old(age: timedelta, limit: Decimal) -> str:
 
 
 def collar(intent: Intent, facts: Facts, limits: Limits) -> Iterator[Reason]:
-    """A buyer must not pay far more than the market's price nor a seller take far less; the harmless side is free."""
+    """A buyer must not pay far more than the market's price nor a seller take far less; the harmless side is free.
+
+    The limit of a market order lay within it when it was proposed; how far the price went since is drift's to judge.
+    """
     name = collar_name(intent)
     limit = limits[name]
-    if limit is None or isinstance(facts.quote, Unknown):
+    if intent.is_collared or limit is None or isinstance(facts.quote, Unknown):
         return
     reference = facts.quote.value.price
     if intent.order_type is OrderType.STOP_LIMIT and intent.stop_price is not None:
@@ -114,7 +117,7 @@ def _steps(width: Decimal, tick: Decimal | None) -> Iterator[Decimal]:
         yield round_number
         return
     for step in sorted({round_number, tick * 5, tick}, reverse=True):
-        if tick <= step <= width and not step % tick:
+        if step == tick or (tick < step <= width and not step % tick):
             yield step
 
 

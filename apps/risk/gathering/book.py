@@ -104,6 +104,7 @@ class Book:
             oca_group=row.oca_group,
             quantity=row.quantity,
             right=row.instrument.right,
+            is_collared=row.is_collared,
         )
 
     def _unknown_to_ledger(self) -> list[BrokerOrder]:

@@ -50,6 +50,7 @@ def intent_of(terms: Terms, *, parent: Order | None = None, oca_group: str = "")
         parent_quantity=parent_remaining(parent) if parent else None,
         strike=instrument.strike,
         right=instrument.right,
+        is_collared=terms.is_collared,
     )
 
 

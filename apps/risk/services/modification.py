@@ -66,7 +66,8 @@ def changed_terms(order: Order, changes: Mapping[str, Decimal]) -> Terms:
         raise ApprovalError(
             f"{order.filled_quantity.normalize():f} are filled already: the quantity must be larger, or cancel."
         )
-    return replace(terms, quantity=left)
+    # A limit that somebody states is judged as one.
+    return replace(terms, quantity=left, is_collared=terms.is_collared and "limit_price" not in named)
 
 
 def goes_beyond(order: Order, changes: Mapping[str, Decimal]) -> bool:

@@ -10,10 +10,9 @@ from uuid import UUID
 from apps.broker.choices import OrderState, OrderType
 from apps.broker.models import Order
 from apps.broker.services import Terms
-from apps.journal import services as journal
-from apps.journal.choices import Level
 from apps.risk.choices import DenialCode as Code
 from apps.risk.domain.facts import Verdict
+from apps.risk.domain.prices import AT_MARKET
 from apps.risk.exceptions import ApprovalError
 from apps.risk.models import OrderOverride
 from apps.risk.services.approval import is_own, terms_of
@@ -44,11 +43,15 @@ def override_problem(order: Order, user: User) -> str:
         return f"{order} belongs with other orders: give them anew."
     if OrderOverride.objects.filter(denied=order).exists():
         return f"{order} was let pass already: once is all."
+    if order.state_since < clock.now() - LASTS:
+        return f"{order} was denied more than ten minutes ago, by other prices: give it anew."
     codes = codes_of(order)
     if not codes:
         return f"{order} was not denied by its limits."
     if firm := sorted(codes - MAY_PASS):
         return f"No leave makes good: {', '.join(Code(code).label.lower() for code in firm)}."
+    if Code.PRICE_COLLAR in codes and order.order_type in AT_MARKET:
+        return f"{order} would have no limit at all: give it as a limit order."
     if not user.has_perm(APPROVE):
         return f"{user.get_username()} lacks the permission {APPROVE}: an administrator grants it."
     if is_own(order, user) and others_with(APPROVE, user).exists():
@@ -68,33 +71,28 @@ def override_order(*, order_id: UUID, user: User, reason: str) -> Order:
     if problem := override_problem(denied, user):
         raise ApprovalError(problem)
     leave = Leave(denied, frozenset(codes_of(denied)), reason.strip()[:500], user, clock.now() + LASTS)
-    order = submit_order(
+    return submit_order(
         terms=as_given(terms_of(denied)),
-        idempotency_key=f"override:{denied.pk}",
+        # With a space: nobody can state such a key over the API.
+        idempotency_key=f"override {denied.pk}",
         requested_by=denied.requested_by,
         on_behalf_of=denied.on_behalf_of,
         expires_at=leave.expires_at,
         leave=leave,
     )
-    journal.record(
-        step="Override",
-        message=f"{order} may pass beyond {', '.join(sorted(leave.codes))}: {leave.reason}",
-        level=Level.WARN,
-        scope="risk",
-        symbol=order.instrument.symbol,
-        data={"order": str(order.pk), "denied": str(denied.pk), "codes": sorted(leave.codes)},
-        actor=user.get_username(),
-    )
-    return order
 
 
-def may_be_let_pass(verdict: Verdict) -> bool:
-    return not verdict.is_approved and verdict.codes <= MAY_PASS
+def may_be_let_pass(verdict: Verdict, terms: Terms) -> bool:
+    without_limit = Code.PRICE_COLLAR in verdict.codes and terms.order_type in AT_MARKET
+    return not verdict.is_approved and verdict.codes <= MAY_PASS and not without_limit
 
 
 def codes_of(denied: Order) -> set[str]:
+    """Those that were let pass when it was given for the second time among them."""
     verdict = denied.verdicts.first()
-    return {reason["code"] for reason in verdict.reasons} if verdict is not None else set()
+    if verdict is None or not verdict.reasons:
+        return set()
+    return {reason["code"] for reason in [*verdict.reasons, *verdict.saw.get("let_pass", [])]}
 
 
 def as_given(terms: Terms) -> Terms:

@@ -19,6 +19,8 @@ from apps.broker import services as broker
 from apps.broker.choices import OrderPurpose, OrderState, OrderType, TradingMode
 from apps.broker.models import Account, Order
 from apps.broker.services import Terms
+from apps.journal import services as journal
+from apps.journal.choices import Level
 from apps.risk import gathering, selectors
 from apps.risk.choices import LimitName
 from apps.risk.domain import prices
@@ -121,7 +123,7 @@ def submit_order(
 
 
 def _override(order: Order, leave: Leave) -> OrderOverride:
-    return OrderOverride.objects.create(
+    row = OrderOverride.objects.create(
         order=order,
         denied=leave.denied,
         codes=sorted(leave.codes),
@@ -129,6 +131,16 @@ def _override(order: Order, leave: Leave) -> OrderOverride:
         granted_by=leave.granted_by,
         expires_at=leave.expires_at,
     )
+    journal.record(
+        step="Override",
+        message=f"{order} may pass beyond {', '.join(row.codes)}: {row.reason}",
+        level=Level.WARN,
+        scope="risk",
+        symbol=order.instrument.symbol,
+        data={"order": str(order.pk), "denied": str(leave.denied.pk), "codes": row.codes},
+        actor=leave.granted_by.get_username(),
+    )
+    return row
 
 
 def preview_order(

@@ -110,3 +110,14 @@ def test_order_that_never_arrives_is_sent_three_times_and_then_left_to_a_person(
     order.refresh_from_db()
     assert order.state == S.UNRESOLVED and len(placements(simulator, order)) == 3
     assert at_broker(simulator, order) == []
+
+
+def test_market_order_is_never_sent_again_though_it_is_sent_with_a_limit(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        simulator.control("lose-order 1")
+        order = give(simulator, limit_price=Decimal(9999), is_collared=True)
+        wait_for(lambda: Order.objects.get(pk=order.pk).looks >= 2, seconds=60)
+        keep_fresh(order)
+        wait_for(lambda: Order.objects.get(pk=order.pk).looks >= 3, seconds=60)
+    order.refresh_from_db()
+    assert (order.state, order.times_sent, len(placements(simulator, order))) == (S.UNRESOLVED, 1, 1)
