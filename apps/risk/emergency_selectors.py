@@ -8,8 +8,8 @@ from datetime import datetime
 from django.db.models import Count, Q, QuerySet
 
 from apps.broker import selectors as broker
-from apps.broker.choices import EmergencyKind, OrderPurpose, OrderState, Scope, StopSource, TradingPermission
-from apps.broker.domain.orders import AT_RISK
+from apps.broker.choices import EmergencyKind, OrderState, Scope, StopSource, TradingPermission
+from apps.broker.domain.orders import AT_RISK, ENTERING
 from apps.broker.models import EmergencyRun, Order, TradingState
 from apps.broker.models.stops import ENDED
 from apps.risk import reconciliation_selectors
@@ -88,7 +88,7 @@ def reconciliation_problems() -> list[str]:
 def orders_to_cancel(scope: Scope, target: str, *, entries_only: bool) -> list[Order]:
     """What a halt or cancel-all would find in the ledger now."""
     rows = Order.objects.filter(_in_scope(scope, target), state__in=AT_RISK).select_related("account", "instrument")
-    return list(rows.filter(purpose=OrderPurpose.ENTRY) if entries_only else rows)
+    return list(rows.filter(purpose__in=ENTERING) if entries_only else rows)
 
 
 def count_to_cancel() -> ToCancel:
@@ -96,7 +96,7 @@ def count_to_cancel() -> ToCancel:
     return ToCancel(
         **Order.objects.filter(state__in=AT_RISK).aggregate(
             orders=Count("pk"),
-            entries=Count("pk", filter=Q(purpose=OrderPurpose.ENTRY)),
+            entries=Count("pk", filter=Q(purpose__in=ENTERING)),
             external=Count("pk", filter=Q(is_external=True)),
         )
     )

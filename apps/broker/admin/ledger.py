@@ -32,7 +32,10 @@ class StandingFilter(admin.SimpleListFilter):
 
 class NewestClosings(BaseInlineFormSet):  # type: ignore[type-arg] # not subscriptable
     def get_queryset(self) -> QuerySet[Closing]:
-        return super().get_queryset()[:MOST_CLOSINGS]
+        # Asked for again for each form.
+        if not hasattr(self, "_newest"):
+            self._newest = super().get_queryset()[:MOST_CLOSINGS]
+        return self._newest
 
 
 class ClosingInline(ReadOnlyInline):

@@ -35,6 +35,7 @@ ENDED = frozenset(OrderState) - OPEN
 P = OrderPurpose
 # What opens a position or adds to one; all else closes or protects, and is not hindered more than needed.
 ENTERING = frozenset({P.ENTRY, P.CORRECTION})
+CLOSING = frozenset(OrderPurpose) - ENTERING
 SEVERITY = {
     TradingPermission.ACTIVE: 0,
     TradingPermission.REDUCING: 1,
@@ -44,8 +45,8 @@ SEVERITY = {
 # A halt keeps protective orders and lets positions be closed; only KILLED admits nothing but cancels.
 ADMITTED: dict[TradingPermission, frozenset[OrderPurpose]] = {
     TradingPermission.ACTIVE: frozenset(OrderPurpose),
-    TradingPermission.REDUCING: frozenset(OrderPurpose) - ENTERING,
-    TradingPermission.HALTED: frozenset(OrderPurpose) - ENTERING,
+    TradingPermission.REDUCING: CLOSING,
+    TradingPermission.HALTED: CLOSING,
     TradingPermission.KILLED: frozenset(),
 }
 

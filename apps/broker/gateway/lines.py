@@ -267,6 +267,8 @@ class Lines:
     def _subscribe(self, ib: IB, contract: Contract, data_type: int) -> Line:
         ticker, request_id = subscribe(ib, contract)
         line = Line(contract, data_type, ib, ticker, request_id, asyncio.get_running_loop().time())
+        # A young line has not been silent yet.
+        line.heard_at = line.opened_at
         ticker.updateEvent.connect(lambda ticker: self._hear(line))
         self._lines[contract.conId] = self._by_request[request_id] = line
         return line

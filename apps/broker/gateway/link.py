@@ -42,7 +42,8 @@ T = TypeVar("T")
 class Link:
     """Owns a fresh `IB()` for each connection; `ib` is None while there is none.
 
-    `clock_offset`: seconds by which the broker's clock is certainly ahead of this machine's; None: not known.
+    `clock_offset`: seconds by which the broker's clock is certainly ahead of this machine's, at `clock_as_of`; None
+    before the first answer.
     `before_login` may hold a login back. `on_message` gets every error and notice with its request id, -1 for the
     system.
     """
@@ -77,6 +78,7 @@ class Link:
         self._heard_at = 0.0
         self.clock_offset: float | None = None
         self.clock_as_of: datetime | None = None
+        self._answer_owed = False
         self._hurried = asyncio.Event()
 
     # life
@@ -191,10 +193,14 @@ class Link:
                     return f"TWS or IB Gateway at {self.host}:{self.port} does not answer any more ({error})."
 
     async def _ask_time(self) -> None:
-        before = clock.now()
+        before, is_owed = clock.now(), self._answer_owed
+        self._answer_owed = True
         told = await self.ask(Priority.ORDER, "currentTime", lambda ib: ib.reqCurrentTimeAsync(), timeout=BEAT_TIMEOUT)
-        self.clock_as_of = clock.now()
-        self.clock_offset = certain_offset(told, before=before, after=self.clock_as_of)
+        self._answer_owed = False
+        # Answers bear no number: after a question that was given up this may be its answer.
+        if not is_owed:
+            self.clock_as_of = clock.now()
+            self.clock_offset = certain_offset(told, before=before, after=self.clock_as_of)
         self._heard_at = asyncio.get_running_loop().time()
 
     async def answers(self) -> bool:

@@ -95,6 +95,7 @@ def _journal(change: Transition) -> None:
 
 def begin_session(now: datetime) -> None:
     """A gateway that was away for long begins anew; one that comes and goes has had no session since its last."""
+    GatewaySession.objects.get_or_create(id=GatewaySession.ONLY)
     was_away = Q(heartbeat_at=None) | Q(heartbeat_at__lt=now - AWAY_FOR_LONG) | Q(settled_at=None)
     GatewaySession.objects.filter(was_away, id=GatewaySession.ONLY).update(settled_at=now)
 

@@ -12,6 +12,8 @@ from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding
 from apps.broker.models.ledger import Order
 
 ENDED = [EmergencyState.DONE, EmergencyState.OTHERS, EmergencyState.ESCALATED, EmergencyState.FAILED]
+# In `EmergencyRun.found`: when a cancel of everything went over the data link.
+OVER_DATA_LINK = "over_data_link_at"
 UNFINISHED = [state for state in EmergencyState if state not in ENDED]
 # The gateway has yet to show that the orders are gone; nothing is closed before.
 CANCELLING = [state for state in UNFINISHED if state is not EmergencyState.CLOSING]

@@ -19,7 +19,7 @@ from tradeops.lib import clock
 from tradeops.lib.known import Known, Unknown
 
 STALE_SECONDS = 10
-# The gateway asks for the broker's time every five seconds.
+# The gateway asks for the broker's time with each beat of its link.
 CLOCK_KNOWN_SECONDS = 60
 GATEWAY_NOT_RUNNING = "gateway not running: start it with `manage.py gateway` or `manage.py up`"
 COMING_BACK = frozenset({SessionState.STARTING, SessionState.RECONCILING})

@@ -203,7 +203,8 @@ def _why_late(order: Order) -> str:
     seconds = lateness.ENTRY_LASTS.total_seconds()
     approved = f"approved at {order.approved_at:%H:%M:%S} UTC" if order.approved_at else "approved"
     put_back = order.state_reason.startswith(PUT_BACK)
-    why = order.state_reason.removeprefix(PUT_BACK) if put_back else AWAY
+    told = put_back or order.times_sent > 0
+    why = order.state_reason.removeprefix(PUT_BACK) if told else AWAY
     return f"{approved}, but it could not be sent within {seconds:g} s ({why}). {lateness.ADVICE}"
 
 

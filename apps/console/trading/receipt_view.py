@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.broker.choices import EmergencyKind, EmergencyState, TradingPermission
 from apps.broker.models import EmergencyRun, Order
-from apps.broker.models.stops import CANCELLING, ENDED
+from apps.broker.models.stops import CANCELLING, ENDED, OVER_DATA_LINK
 
 TONES = {
     EmergencyState.DONE: "good",
@@ -81,7 +81,7 @@ def steps_of(run: EmergencyRun) -> list[dict[str, str]]:
 
 
 def facts_of(run: EmergencyRun) -> list[tuple[str, str]]:
-    over_data_link = read_time(run.found.get("over_data_link_at"))
+    over_data_link = read_time(run.found.get(OVER_DATA_LINK))
     return [
         ("First cancel sent", after(run, run.first_cancel_at)),
         *([("Cancel of everything over the data link", after(run, over_data_link))] if over_data_link else []),

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from apps.broker.choices import OrderPurpose, OrderType, PriceSource, Side, TradingPermission
+from apps.broker.domain.orders import CLOSING
 from apps.risk.choices import DenialCode, LimitName
 from tradeops.lib.known import Known, Unknown
 
-CLOSING = frozenset({OrderPurpose.EXIT, OrderPurpose.PROTECTIVE, OrderPurpose.FLATTEN})
 OPTIONS = frozenset({"OPT", "FOP"})
 PUT = "P"
 LIVE_SOURCES = frozenset({PriceSource.MARKET, PriceSource.MID})

@@ -12,9 +12,9 @@ from django.db.models import Exists, OuterRef
 
 from apps.broker import selectors as broker_state
 from apps.broker.choices import OrderPurpose, OrderState, Side
-from apps.broker.domain.orders import AT_RISK, OPEN
+from apps.broker.domain.orders import AT_RISK, CLOSING, OPEN
 from apps.broker.models import Account, BrokerOrder, Execution, Instrument, Order, Position
-from apps.risk.domain.facts import CLOSING, OPTIONS, Holding, OpenOrder
+from apps.risk.domain.facts import OPTIONS, Holding, OpenOrder
 from tradeops.lib.known import Known, Unknown
 
 # A fill reaches the ledger and the position by different messages; so long it counts until the position shows it.

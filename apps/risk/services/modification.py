@@ -12,12 +12,12 @@ from django.db import transaction
 
 from apps.broker import services as broker
 from apps.broker.choices import Side
+from apps.broker.domain.orders import CLOSING
 from apps.broker.exceptions import OrderMovedOn
 from apps.broker.models import Order
 from apps.broker.services import Terms
 from apps.broker.services.orders import MODIFIABLE
 from apps.risk import gathering
-from apps.risk.domain.facts import CLOSING
 from apps.risk.exceptions import ApprovalError
 from apps.risk.services.approval import APPROVE, is_own, terms_of
 from apps.risk.services.submission import PROPOSE, judge_terms, lock_account, require, write_verdict

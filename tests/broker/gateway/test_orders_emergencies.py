@@ -29,9 +29,8 @@ from apps.broker.choices import (
 )
 from apps.broker.domain.orders import AT_RISK
 from apps.broker.gateway.orders import killing, submitter
-from apps.broker.gateway.orders.emergency_rows import OVER_DATA_LINK
 from apps.broker.models import BrokerOrder, EmergencyRun, Order, TradingState
-from apps.broker.models.stops import ENDED
+from apps.broker.models.stops import ENDED, OVER_DATA_LINK
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.journal.models import Incident
 from apps.risk.services.emergency_watch import call_for_people
@@ -323,6 +322,24 @@ def test_halt_in_the_middle_of_a_burst_leaves_nothing_behind(simulator: Simulato
     assert len(simulator.control("orders")["orders"]) == arrived
 
 
+def test_cancel_of_everything_that_leaves_late_over_the_data_link_is_told_of_late(
+    simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(killing, "ESCALATE_SECONDS", 2.0)
+    monkeypatch.setattr(killing, "SLOW_SECONDS", 0.5)
+    with running(simulator) as gateway:
+        entry = working(simulator)
+        lose_trading_link(simulator, gateway)
+        with monkeypatch.context() as away:
+            away.setattr(gateway.gateway.data, "answers", silent)
+            action = ended(run(EmergencyKind.CANCEL_ALL, account=ACCOUNT), seconds=40)
+            assert "could not take a cancel of everything either" in action.problem
+        told = EmergencyRun.objects.filter(pk=action.pk, problem__contains="went over the data link")
+        wait_for(told.exists, seconds=30)
+        wait_for(lambda: statuses(simulator, entry) == ["Cancelled"])
+        assert OVER_DATA_LINK in told.get().found
+
+
 @pytest.mark.parametrize("kind", [EmergencyKind.CANCEL_ALL, EmergencyKind.HALT, EmergencyKind.CLOSE_ALL])
 def test_cancel_of_everything_goes_over_the_data_link_when_the_trading_link_does_not_confirm_it(
     simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch, kind: EmergencyKind
@@ -364,6 +381,10 @@ def test_halt_that_keeps_what_protects_never_cancels_everything_over_the_data_li
 
 def protection(simulator: SimulatorProcess) -> Order:
     return working(simulator, side=Side.SELL, limit_price=Decimal(9999), purpose=OrderPurpose.PROTECTIVE)
+
+
+async def silent() -> bool:
+    return False
 
 
 def lose_trading_link(simulator: SimulatorProcess, gateway: RunningGateway) -> None:

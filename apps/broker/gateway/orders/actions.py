@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from apps.broker.choices import EmergencyKind, OrderPurpose, Scope, TradingPermission
+from apps.broker.choices import EmergencyKind, Scope, TradingPermission
+from apps.broker.domain.orders import ENTERING
 from apps.broker.gateway.orders.stops import Stop
 from apps.broker.gateway.orders.subject import Subject
 
@@ -49,7 +50,7 @@ class Action:
         return Stop(self.scope, self.target, permission, name)
 
     def concerns(self, subject: Subject) -> bool:
-        cancelled = self.cancels_all or subject.purpose is OrderPurpose.ENTRY
+        cancelled = self.cancels_all or subject.purpose in ENTERING
         return cancelled and self.stop.covers(subject)
 
 

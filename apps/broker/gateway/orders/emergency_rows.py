@@ -16,7 +16,7 @@ from apps.broker.gateway.orders.escalation import on_escalation
 from apps.broker.gateway.orders.flag import CAME_BY
 from apps.broker.gateway.orders.subject import subject_of
 from apps.broker.models import Account, EmergencyRun, Order, TradingState
-from apps.broker.models.stops import CANCELLING, UNFINISHED
+from apps.broker.models.stops import CANCELLING, OVER_DATA_LINK, UNFINISHED
 from apps.broker.services.orders import request_cancel
 from apps.broker.services.trading_states import set_trading_state
 from apps.journal import services as journal
@@ -27,8 +27,6 @@ STEP, SCOPE = "Emergency", "broker"
 OURS = [EmergencyKind.HALT, EmergencyKind.CANCEL_ALL, EmergencyKind.CLOSE_ALL]
 NOT_SENT = [OrderState.PROPOSED, OrderState.APPROVED]
 SUBJECT = "emergency not verified"
-# In `EmergencyRun.found`: when a cancel of everything went that way.
-OVER_DATA_LINK = "over_data_link_at"
 
 
 def read(except_for: Collection[UUID]) -> list[Action]:

@@ -73,11 +73,12 @@ class Killer:
                 receipt.problem = _describe_others(receipt)
                 receipt.is_over = True
                 return tell()
-            if loop.time() - began >= ESCALATE_SECONDS:
-                await self._send_over_data_link(action, receipt)
-                if not receipt.problem:
-                    receipt.problem = self._describe_problem(receipt) + _of_data_link(action, receipt)
-                    tell()
+            if loop.time() - began < ESCALATE_SECONDS:
+                continue
+            # Also where a person was told that it could not: it may leave minutes later.
+            if await self._send_over_data_link(action, receipt) or not receipt.problem:
+                receipt.problem = self._describe_problem(receipt) + _of_data_link(action, receipt)
+                tell()
 
     async def _send_cancels(self, action: Action, receipt: Receipt) -> None:
         """The global one first: it reaches everything at once, and what has no number of ours."""
@@ -108,19 +109,20 @@ class Killer:
             return
         self._stamp(receipt)
 
-    async def _send_over_data_link(self, action: Action, receipt: Receipt) -> None:
+    async def _send_over_data_link(self, action: Action, receipt: Receipt) -> bool:
         """A cancel of everything reaches all orders over either link. Once: a person who takes over gives new ones."""
         if not action.is_global or receipt.is_closed or receipt.over_data_link_at is not None:
-            return
+            return False
         try:
             if not await self._data.answers():
-                return
+                return False
             await self._data.send(Priority.CANCEL, lambda ib: ib.client.reqGlobalCancel())
         except (NotConnectedError, TurnDroppedError) as error:
             logger.warning("the global cancel could not be sent over the data link: %s", error)
-            return
+            return False
         self._stamp(receipt)
         receipt.over_data_link_at = receipt.last_cancel_at
+        return True
 
     def _stamp(self, receipt: Receipt) -> None:
         receipt.last_cancel_at = clock.now()

@@ -6,21 +6,23 @@ The ledger's terms change when the broker shows them (`apps.broker.following`), 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from apps.broker import gate, ledger
+from apps.broker import gate, lateness, ledger
 from apps.broker.choices import OrderPurpose, OrderState
+from apps.broker.domain.orders import ENTERING
 from apps.broker.gateway.orders import families, fence, wire
 from apps.broker.gateway.orders.claims import Claimed
 from apps.broker.gateway.orders.fence import Identity
 from apps.broker.gateway.orders.subject import Subject, subject_of
 from apps.broker.gateway.synchroniser import Look
 from apps.broker.models import Order
+from apps.broker.models.ledger import ASKED_CHANGES
 from apps.journal.choices import Level
 from tradeops.lib import clock
 
@@ -67,8 +69,16 @@ def _take(order: Order, identity: Identity, objection: Callable[[Subject], str])
 def _reason_against(order: Order, subject: Subject, identity: Identity) -> str:
     if order.client_id != identity.client_id or not order.order_id:
         return f"it belongs to client {order.client_id}, and only that client can change it"
+    if OrderPurpose(order.purpose) in ENTERING and _asked_at(order) <= clock.now() - lateness.ENTRY_LASTS:
+        return f"it was asked for too long ago. {lateness.ADVICE}"
     found = gate.look(account=subject.account, strategy=subject.strategy, con_id=subject.con_id)
     return "" if found.admits(OrderPurpose(order.purpose)) else "; ".join(found.reasons)
+
+
+def _asked_at(order: Order) -> datetime:
+    """What a change was judged by has passed as soon as what an order was."""
+    asked = order.events.filter(data__has_key=ASKED_CHANGES).order_by("-id").values_list("at", flat=True).first()
+    return asked or order.updated_at
 
 
 def drop(order: Order, message: str) -> None:
