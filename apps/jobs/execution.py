@@ -56,7 +56,7 @@ def perform(taken: Sequence[tuple[int, int, int, str]]) -> None:
             break
     insist(lambda: services.exchange(endings=endings, entries=[], claimant=claimant()) if endings else None)
     if turns:
-        queue.release([entry.id for turn in turns for entry in turn], now=clock.now())
+        queue.release([entry.id for turn in turns for entry in turn])
     workplace.adapt(done, were_short=were_short)
 
 

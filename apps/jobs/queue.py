@@ -2,6 +2,7 @@
 
 A payload is plain text, never a pickle: whoever can write to the table can at most ask for a declared job's run that
 exists and waits. `lock` is the moment from which an entry may be taken; taking it sets it ahead by Q_CLUSTER["retry"].
+It is told by the database's clock, which decides: a worker whose own clock jumped must not put work off by an hour.
 Every new or released entry is announced (NOTIFY `jobs_queue`).
 """
 
@@ -15,10 +16,12 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
+from django.db.models.functions import Now
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
+
+from tradeops.lib import clock
 
 PERFORM = "apps.jobs.execution.perform"
 CANARY = "apps.jobs.execution.answer_canary"
@@ -60,15 +63,15 @@ def canary_key(worker: str) -> str:
 
 def put_run(*, run_id: int, attempt: int, job: str, not_before: datetime, entry: int | None = None) -> int:
     """Queue attempt `attempt` of a run, in the place of the run's former `entry`; the id of the entry."""
-    payload = FORM % (run_id, attempt, job)
-    if entry and OrmQ.objects.filter(pk=entry).update(payload=payload, lock=not_before):
+    payload, lock = FORM % (run_id, attempt, job), Now() + (not_before - clock.now())
+    if entry and OrmQ.objects.filter(pk=entry).update(payload=payload, lock=lock):
         announce()
         return entry
-    return int(OrmQ.objects.create(key=Conf.CLUSTER_NAME, payload=payload, lock=not_before).pk)
+    return int(OrmQ.objects.create(key=Conf.CLUSTER_NAME, payload=payload, lock=lock).pk)
 
 
 def put_canary(*, worker: str) -> None:
-    OrmQ.objects.create(key=canary_key(worker), payload=CANARY_PAYLOAD, lock=timezone.now())
+    OrmQ.objects.create(key=canary_key(worker), payload=CANARY_PAYLOAD, lock=Now())
 
 
 def count_canaries(*, worker: str) -> int:
@@ -88,15 +91,20 @@ def find_lock(entry: int | None) -> datetime | None:
     return OrmQ.objects.filter(pk=entry).values_list("lock", flat=True).first() if entry else None
 
 
-def release(entries: Sequence[int], *, now: datetime) -> None:
+def release(entries: Sequence[int]) -> None:
     """Let any worker take these entries at once."""
-    if OrmQ.objects.filter(pk__in=entries, lock__gt=now).update(lock=now):
+    if OrmQ.objects.filter(pk__in=entries, lock__gt=Now()).update(lock=Now()):
         announce()
 
 
 def release_held(*, now: datetime, after: timedelta) -> int:
     """Release the entries that some worker took `after` ago and whose runs are due, yet not claimed."""
-    values: dict[str, Any] = {"now": now, "since": now - after, "retry": timedelta(seconds=settings.Q_CLUSTER["retry"])}
+    values: dict[str, Any] = {
+        "due": now - after,
+        "ahead": now - clock.now(),
+        "after": after,
+        "retry": timedelta(seconds=settings.Q_CLUSTER["retry"]),
+    }
     with connection.cursor() as cursor:
         cursor.execute(RELEASE_HELD, values)
         released = int(cursor.rowcount)
@@ -106,10 +114,11 @@ def release_held(*, now: datetime, after: timedelta) -> int:
 
 
 RELEASE_HELD = """
-UPDATE django_q_ormq entry SET lock = %(now)s
+UPDATE django_q_ormq entry SET lock = clock_timestamp()
   FROM jobs_jobrun run
- WHERE run.state IN ('queued', 'waiting-retry') AND run.next_attempt_at <= %(since)s AND run.queue_entry = entry.id
-   AND entry.lock > %(now)s AND entry.lock - %(retry)s <= %(since)s
+ WHERE run.state IN ('queued', 'waiting-retry') AND run.next_attempt_at <= %(due)s AND run.queue_entry = entry.id
+   AND entry.lock > clock_timestamp() + %(ahead)s
+   AND entry.lock - %(retry)s <= clock_timestamp() + %(ahead)s - %(after)s
 """
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,6 +101,12 @@ class Workers:
         wanted = {run.pk for run in runs}
         return [(attempt, what) for run, attempt, what, _ in self.trace() if run in wanted]
 
+    def set_clock_ahead(self, seconds: float) -> None:
+        """Of the workers alone, at once; replaced as a whole, for they read it all the time."""
+        new = self.trace_file.with_name("ahead.new")
+        new.write_text(str(seconds))
+        new.replace(self.trace_file.with_name(self.trace_file.name + ".ahead"))
+
     def let_slow_jobs_end(self) -> None:
         self.trace_file.with_name(self.trace_file.name + ".finish").touch()
 
@@ -190,6 +197,13 @@ def one_worker(tmp_path_factory: Any, django_db_setup: None, django_db_blocker: 
 
 def ask_for(name: str) -> JobRun:
     return services.request_run(job=registry.find(name), started_by="test", now=clock.now())
+
+
+def is_near(lock: datetime | None, moment: datetime | None) -> bool:
+    """The queue's times are of the database's clock: they differ from ours by the way there."""
+    if lock is None or moment is None:
+        return lock is moment
+    return abs(lock - moment) < timedelta(seconds=1)
 
 
 def wait_for_state(run: JobRun, *states: str, seconds: float = 40) -> JobRun:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django_q.models import OrmQ
 
 from apps.broker import selectors as broker
 from apps.broker.choices import SessionState
@@ -19,7 +18,7 @@ from apps.jobs.context import JobContext
 from apps.jobs.models import JobRun, WorkerHeartbeat
 from apps.journal.models import Event, Incident
 from apps.snapshots.models import PortfolioSnapshot
-from tests.jobs.conftest import wait_for_state
+from tests.jobs.conftest import is_near, wait_for_state
 from tests.snapshots.conftest import Desk
 from tests.waiting import wait_for
 from tradeops.lib import clock
@@ -61,7 +60,7 @@ def test_run_waits_half_a_minute_and_uses_no_attempt(run: JobRun, waiting_job: r
     assert postpone(run, waiting_job, DUE)
     assert (run.state, run.attempt, run.progress_text) == (RunState.QUEUED, 0, "waiting: the tide")
     assert run.next_attempt_at == DUE + timedelta(seconds=30)
-    assert OrmQ.objects.get(pk=run.queue_entry).lock == run.next_attempt_at
+    assert is_near(queue.find_lock(run.queue_entry), run.next_attempt_at)
     assert postpone(run, waiting_job, DUE + timedelta(seconds=30))
     assert Event.objects.filter(message="job waiting: waits: the tide").count() == 1
 
@@ -148,7 +147,7 @@ def test_job_waits_for_the_planned_restart_and_succeeds_at_its_first_attempt(des
     wait_for(lambda: GatewaySession.objects.filter(state=SessionState.READY).exists(), what="ready again")
     # Its next look comes after half a minute: spare the test the wait.
     assert run.queue_entry is not None
-    queue.release([run.queue_entry], now=clock.now())
+    queue.release([run.queue_entry])
     done = wait_for_state(run, RunState.SUCCEEDED)
     assert (done.attempt, PortfolioSnapshot.objects.count()) == (1, 1)
     assert not Incident.objects.filter(key="job:daily_snapshot").exists()

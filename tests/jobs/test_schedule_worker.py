@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 import pytest
 
 from apps.jobs import services
 from apps.jobs.choices import RunState
+from apps.jobs.lease import LEASE_SECONDS
 from apps.jobs.models import JobRun, JobSchedule
-from tests.jobs.conftest import Workers
+from tests.jobs.conftest import Workers, ask_for, wait_for_state
 from tests.waiting import wait_for
 from tradeops.lib import clock
 
@@ -54,3 +56,29 @@ def test_due_runs_start_at_their_moment_and_dependants_when_the_other_has_succee
     assert timedelta(0) <= started(third) - resumed_at < PROMPT
     assert JobRun.objects.filter(job__startswith="sample").count() == 3
     assert sorted(what for _, _, what, _ in workers.trace()) == ["run"] * 3
+
+
+@pytest.mark.timeout(400)
+def test_clock_of_a_worker_that_jumps_by_an_hour_each_way_repeats_nothing_and_stops_nothing(workers: Workers) -> None:
+    """A run goes on through both jumps; what is due on the worker's clock runs once; what is asked for runs at once."""
+    JobSchedule.objects.update(enabled=False)
+    workers.start()
+    slow = ask_for("sample_slow")
+    wait_for(workers.trace)
+    due = clock.now() + timedelta(minutes=30)
+    plan("sample_quick_3", due, grace_minutes=120)
+    for number, seconds in enumerate((3600, -3600)):
+        workers.set_clock_ahead(seconds)
+        asked = [ask_for("sample_quick"), ask_for("sample_quick_2")]
+        for run in asked:
+            wait_for_state(run, RunState.SUCCEEDED, seconds=60)
+        assert [run.attempt for run in asked] == [1, 1], number
+        # Longer than a lease lasts, by whichever clock it were judged.
+        begun = time.monotonic()
+        wait_for(lambda begun=begun: time.monotonic() - begun > LEASE_SECONDS + 2, seconds=60)  # type: ignore[misc]
+        wait_for(lambda: JobRun.objects.filter(job="sample_quick_3", slot=due, state=RunState.SUCCEEDED).exists())
+        assert JobRun.objects.filter(job="sample_quick_3").count() == 1, number
+    workers.let_slow_jobs_end()
+    wait_for_state(slow, RunState.SUCCEEDED)
+    assert (slow.attempt, workers.trace_of(slow)) == (1, [(1, "begin"), (1, "end")])
+    assert len(workers.trace()) == 2 + 2 * 2 + 1

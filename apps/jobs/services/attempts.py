@@ -163,7 +163,7 @@ WITH given AS (
      WHERE id = mine.run AND lease_owner = mine.owner AND state = 'running'
     RETURNING queue_entry
 )
-UPDATE django_q_ormq SET lock = %(now)s FROM given WHERE id = given.queue_entry
+UPDATE django_q_ormq SET lock = clock_timestamp() FROM given WHERE id = given.queue_entry
 """
 
 

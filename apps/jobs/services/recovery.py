@@ -46,9 +46,10 @@ def requeue_forgotten(*, now: datetime, after: timedelta = FORGOTTEN) -> int:
     due = JobRun.objects.filter(state__in=WAITING, next_attempt_at__lte=now - after)
     gone = due.filter(~Exists(OrmQ.objects.filter(pk=OuterRef("queue_entry"))))
     lost = [run for run in gone if registry.is_known(run.job)]
+    released = queue.release_held(now=now, after=after)
     for run in lost:
         enqueue(run, at=now)
-    return len(lost) + queue.release_held(now=now, after=after)
+    return len(lost) + released
 
 
 def _lose_all(runs: QuerySet[JobRun], reason: str, now: datetime) -> int:

@@ -50,10 +50,10 @@ WITH numbers AS (
     INSERT INTO jobs_jobrun (id, queue_entry, {", ".join(field.attname for field in ASKED_FIELDS)})
     VALUES ((SELECT run FROM numbers), (SELECT entry FROM numbers),
             {", ".join(f"%({field.attname})s" for field in ASKED_FIELDS)})
-    RETURNING id, queue_entry, job, next_attempt_at
+    RETURNING id, queue_entry, job
 ), queued AS (
     INSERT INTO django_q_ormq (id, key, payload, lock)
-    SELECT queue_entry, %(key)s, format(%(form)s, id, 1, job), next_attempt_at FROM asked
+    SELECT queue_entry, %(key)s, format(%(form)s, id, 1, job), clock_timestamp() FROM asked
 )
 SELECT id, queue_entry FROM asked
 """  # noqa: S608 - the names of our own columns
