@@ -1,20 +1,22 @@
 """The broker library as the gateway wants it: raw messages tapped, its traps closed.
 
-Everything that reaches into the library's private parts is in this module.
+Everything that reaches into the library's private parts is in this module and in `tapped`.
 """
 
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from ib_async import IB, BarDataList, CommissionReport, Contract, Execution, IBDefaults, Order, OrderState, Ticker
+from ib_async import IB, BarDataList, Contract, IBDefaults, Ticker
 from ib_async.client import Client
 from ib_async.util import formatIBDatetime
-from ib_async.wrapper import RequestError, Wrapper
+from ib_async.wrapper import RequestError
+
+from apps.broker.gateway.tapped import Tap, TappedWrapper
 
 logger = logging.getLogger(__name__)
 
@@ -23,132 +25,28 @@ NAN = float("nan")
 UTC_SECONDS = 2
 DECODER = "ib_async.Decoder"
 FIRST_REQUEST_ID = 1_000_000_000
+# As in IB's own client: 16 MB less one byte. Behind a greater length the library would gather bytes for ever.
+LONGEST_MESSAGE = 0xFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class OrderKey:
-    """How the broker names an order, and how its client does."""
+class BoundedClient(Client):
+    """Ends a connection that announces a message longer than any: nothing behind it can be read any more."""
 
-    perm_id: int
-    client_id: int
-    order_id: int
+    def __init__(self, wrapper: TappedWrapper) -> None:
+        self.cut_reason = ""
+        super().__init__(wrapper)  # type: ignore[no-untyped-call]
 
-
-class Tap(Protocol):
-    """Hears each message as the broker sent it, before the library's own opinion of it.
-
-    The library calls orders cancelled after informational errors, drops executions of orders that it does not know,
-    hides open orders that answer a question, and turns "no realised profit" into 0.
-    """
-
-    def on_open_order(self, order_id: int, contract: Contract, order: Order, state: OrderState) -> None: ...
-
-    def on_order_status(
-        self, order: OrderKey, status: str, filled: float, remaining: float, average: float
-    ) -> None: ...
-
-    def on_completed_order(self, contract: Contract, order: Order, state: OrderState) -> None: ...
-
-    def on_execution(self, contract: Contract, execution: Execution) -> None: ...
-
-    def on_commission(self, exec_id: str, commission: float, currency: str, realized_pnl: float) -> None: ...
-
-    def on_position(self, account: str, contract: Contract, quantity: float, average_cost: float) -> None: ...
-
-    def on_portfolio(self, account: str, contract: Contract, numbers: tuple[float, ...]) -> None: ...
-
-    def on_account_value(self, account: str, tag: str, value: str, currency: str) -> None: ...
-
-    def on_pnl(self, account: str, daily: float, unrealized: float, realized: float) -> None: ...
-
-
-class TappedWrapper(Wrapper):
-    def __init__(self, ib: IB, defaults: IBDefaults) -> None:
-        self.tap: Tap | None = None
-        self.unreadable = 0
-        self.summary_request = 0
-        self.next_order_id = 1
-        super().__init__(ib, defaults=defaults)
-
-    def openOrder(self, orderId: int, contract: Contract, order: Order, orderState: OrderState) -> None:
-        if not order.whatIf:
-            self._tell("on_open_order", orderId, contract, order, orderState)
-        super().openOrder(orderId, contract, order, orderState)
-
-    def orderStatus(
-        self,
-        orderId: int,
-        status: str,
-        filled: float,
-        remaining: float,
-        avgFillPrice: float,
-        permId: int,
-        parentId: int,
-        lastFillPrice: float,
-        clientId: int,
-        *rest: Any,
-    ) -> None:
-        self._tell("on_order_status", OrderKey(permId, clientId, orderId), status, filled, remaining, avgFillPrice)
-        super().orderStatus(
-            orderId, status, filled, remaining, avgFillPrice, permId, parentId, lastFillPrice, clientId, *rest
-        )
-
-    def completedOrder(self, contract: Contract, order: Order, orderState: OrderState) -> None:
-        self._tell("on_completed_order", contract, order, orderState)
-        super().completedOrder(contract, order, orderState)
-
-    def execDetails(self, reqId: int, contract: Contract, execution: Execution) -> None:
-        self._tell("on_execution", contract, execution)
-        super().execDetails(reqId, contract, execution)
-
-    def commissionReport(self, commissionReport: CommissionReport) -> None:
-        report = commissionReport
-        self._tell("on_commission", report.execId, report.commission, report.currency, report.realizedPNL)
-        super().commissionReport(commissionReport)
-
-    def position(self, account: str, contract: Contract, posSize: float, avgCost: float) -> None:
-        self._tell("on_position", account, contract, posSize, avgCost)
-        super().position(account, contract, posSize, avgCost)
-
-    def updatePortfolio(
-        self,
-        contract: Contract,
-        posSize: float,
-        marketPrice: float,
-        marketValue: float,
-        averageCost: float,
-        unrealizedPNL: float,
-        realizedPNL: float,
-        account: str,
-    ) -> None:
-        numbers = (posSize, marketPrice, marketValue, averageCost, unrealizedPNL, realizedPNL)
-        self._tell("on_portfolio", account, contract, numbers)
-        super().updatePortfolio(contract, *numbers, account)
-
-    def updateAccountValue(self, tag: str, val: str, currency: str, account: str) -> None:
-        self._tell("on_account_value", account, tag, val, currency)
-        super().updateAccountValue(tag, val, currency, account)
-
-    def accountUpdateMulti(self, reqId: int, account: str, modelCode: str, tag: str, val: str, currency: str) -> None:
-        if not modelCode:
-            self._tell("on_account_value", account, tag, val, currency)
-        super().accountUpdateMulti(reqId, account, modelCode, tag, val, currency)
-
-    def pnl(self, reqId: int, dailyPnL: float, unrealizedPnL: float, realizedPnL: float) -> None:
-        subscription = self.reqId2PnL.get(reqId)
-        if subscription is not None:
-            self._tell("on_pnl", subscription.account, dailyPnL, unrealizedPnL, realizedPnL)
-        super().pnl(reqId, dailyPnL, unrealizedPnL, realizedPnL)
-
-    def _tell(self, method: str, *values: Any) -> None:
-        """A message that cannot be kept counts as undecodable; it must not take the others in its packet along."""
-        if self.tap is None:
+    def _onSocketHasData(self, data: bytes) -> None:
+        super()._onSocketHasData(data)  # type: ignore[no-untyped-call]
+        if len(self._data) < struct.calcsize(">I") or self.cut_reason:
             return
-        try:
-            getattr(self.tap, method)(*values)
-        except Exception:
-            logger.exception("a message of the broker could not be read: %s%r", method, values)
-            self.ib.client.decoder.logger.error("%s%r", method, values)
+        (announced,) = struct.unpack_from(">I", self._data)
+        if announced > LONGEST_MESSAGE:
+            self.cut_reason = f"the other side announced a message of {announced:,} bytes, and TWS sends no such thing."
+            self._data = b""
+            self.apiError.emit(self.cut_reason)
+            if self.conn.transport is not None:
+                self.conn.transport.abort()
 
 
 class DecoderLog(logging.LoggerAdapter[logging.Logger]):
@@ -167,7 +65,7 @@ def new_ib() -> IB:
     defaults = IBDefaults(emptyPrice=NAN, emptySize=NAN)
     ib = IB(defaults=defaults)
     ib.wrapper = wrapper = TappedWrapper(ib, defaults)
-    ib.client = Client(wrapper)
+    ib.client = BoundedClient(wrapper)
     ib.client.decoder.logger = DecoderLog(wrapper)  # type: ignore[assignment]
     ib.client.apiEnd += ib.disconnectedEvent
     # Its own handler opens one more account summary after each 1102 and never closes it.
@@ -185,9 +83,20 @@ def set_tap(ib: IB, tap: Tap) -> None:
         ib.wrapper.tap = tap
 
 
+def on_other_accounts(ib: IB, call: Callable[[], None]) -> None:
+    """`call` is called when other accounts are told than at the login."""
+    if isinstance(ib.wrapper, TappedWrapper):
+        ib.wrapper.on_other_accounts = call
+
+
 def unreadable(ib: IB) -> int:
     """How many messages of this connection could not be decoded or kept: what they said is not known."""
     return ib.wrapper.unreadable if isinstance(ib.wrapper, TappedWrapper) else 0
+
+
+def cut_reason(ib: IB) -> str:
+    """Why the connection was ended from this side while it was read; empty where it was not."""
+    return ib.client.cut_reason if isinstance(ib.client, BoundedClient) else ""
 
 
 def separate_request_ids(ib: IB) -> None:

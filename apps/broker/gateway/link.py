@@ -18,7 +18,14 @@ from apps.broker.domain.clocks import certain_offset
 from apps.broker.domain.session import LinkName
 from apps.broker.exceptions import AnswerError, BrokerError, LoginError, NotConnectedError, TurnDroppedError
 from apps.broker.gateway.backoff import Backoff
-from apps.broker.gateway.library import end_question, forget_question, new_ib, unreadable
+from apps.broker.gateway.library import (
+    cut_reason,
+    end_question,
+    forget_question,
+    new_ib,
+    on_other_accounts,
+    unreadable,
+)
 from apps.broker.gateway.login_errors import explain
 from apps.broker.gateway.pacing import Pacer
 from tradeops.lib import clock
@@ -141,7 +148,7 @@ class Link:
             if login.done() and login.exception() is None:
                 return ib, said
             error = login.exception() if login.done() else None
-            raise explain(error, said, host=self.host, port=self.port, client_id=self.client_id)
+            raise explain(error, said, cut_reason(ib), host=self.host, port=self.port, client_id=self.client_id)
         except BaseException:
             login.cancel()
             # The library must have finished its own clean-up before the next login.
@@ -160,6 +167,9 @@ class Link:
         ib.errorEvent.clear()
         ib.errorEvent += self._on_error
         ib.disconnectedEvent += self._lost.set
+        on_other_accounts(
+            ib, lambda: self.close("The broker told other accounts than at the login: it is asked again.")
+        )
         if not ib.isConnected():
             return "the connection closed right after the login"
         self._on_connected(ib)
@@ -171,7 +181,10 @@ class Link:
             await asyncio.wait({beat, lost}, return_when=asyncio.FIRST_COMPLETED)
             if beat.done():
                 return beat.result()
-            return self._close_reason or f"TWS or IB Gateway at {self.host}:{self.port} closed the connection."
+            if self._close_reason:
+                return self._close_reason
+            other_side = f"TWS or IB Gateway at {self.host}:{self.port}"
+            return f"{other_side}: {cut_reason(ib)}" if cut_reason(ib) else f"{other_side} closed the connection."
         finally:
             beat.cancel()
             lost.cancel()

@@ -11,10 +11,15 @@ CLIENT_ID_IN_USE = 326
 
 
 def explain(
-    error: BaseException | None, said: Sequence[tuple[int, str]], *, host: str, port: int, client_id: int
+    error: BaseException | None, said: Sequence[tuple[int, str]], cut: str, *, host: str, port: int, client_id: int
 ) -> LoginError:
-    """The error to show for a login that ended with `error` after the broker had `said` its codes and texts."""
+    """The error to show for a login that ended with `error` after the broker had `said` its codes and texts.
+
+    `cut`: why the connection was ended from this side, if it was.
+    """
     failed = f"Failed to connect to IBKR at {host}:{port} with client id {client_id}:"
+    if cut:
+        return LoginError(f"{failed} {cut} Is it TWS that listens there? Check IBKR_HOST and IBKR_PORT.")
     codes = [code for code, _ in said]
     if CLIENT_ID_IN_USE in codes:
         return ClientIdInUseError(

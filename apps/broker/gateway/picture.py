@@ -15,8 +15,8 @@ from ib_async import Contract, Execution, Order, OrderState
 
 from apps.broker.gateway import parsing, translate
 from apps.broker.gateway.changes import Changes, Snapshot
-from apps.broker.gateway.library import OrderKey
 from apps.broker.gateway.rows import CommissionRow, ExecutionRow, OrderRow, PnlRow, PositionRow, ValueRow
+from apps.broker.gateway.tapped import OrderKey
 from tradeops.lib import clock
 
 # An execution explains a change of the position this long.

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from apps.broker.choices import OrderState
-from apps.broker.gateway.library import TappedWrapper
 from apps.broker.gateway.link import Link
 from apps.broker.gateway.picture import Picture
+from apps.broker.gateway.tapped import TappedWrapper
 from apps.broker.simulator.testing import SimulatorProcess
 from tests.broker.gateway.ordering import give, wait_state
 from tests.broker.gateway.running import running

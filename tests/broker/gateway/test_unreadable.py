@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socketserver
+import threading
 from decimal import Decimal
 
 import pytest
@@ -11,13 +13,16 @@ from apps.broker.choices import EmergencyKind, EmergencyState, OrderState, Reque
 from apps.broker.gateway.orders import killing
 from apps.broker.models import EmergencyRun, GatewaySession
 from apps.broker.simulator.testing import SimulatorProcess
-from tests.broker.gateway.ordering import give, wait_state
+from apps.journal.models import Event
+from tests.broker.gateway.ordering import at_broker, give, wait_state
+from tests.broker.gateway.relay import relay
 from tests.broker.gateway.running import ACCOUNT, running, shown_positions, wait_until_tables_agree
 from tests.waiting import wait_for
 from tradeops.lib.known import Known, Unknown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ENDLESSLY = 1_000_000
+DAMAGED = 5_000
 
 
 def test_position_that_cannot_be_read_is_not_taken_for_closed(simulator: SimulatorProcess) -> None:
@@ -90,3 +95,55 @@ def test_cancel_all_is_not_verified_by_a_list_that_cannot_be_read(
         wait_state(entry, OrderState.CANCELLED, seconds=30)
         gateway.wait_ready(seconds=60)
         wait_until_tables_agree(simulator, seconds=30)
+
+
+def test_thousands_of_damaged_messages_change_nothing_that_is_shown_and_stop_nothing(
+    simulator: SimulatorProcess,
+) -> None:
+    """Cut, emptied, renumbered, or with a field that is no number, beside every true message of both links."""
+    with relay(simulator.port, seed=20261130) as noisy, running(simulator, port=noisy.port) as gateway:
+        before, held = GatewaySession.objects.get().decode_errors, shown_positions()
+        assert held
+        noisy.noise = 20
+
+        def stir() -> bool:
+            simulator.control("tick 5")
+            return noisy.damaged > DAMAGED
+
+        wait_for(stir, seconds=60, what="damaged messages")
+        noisy.noise = 0
+        wait_for(lambda: GatewaySession.objects.get().decode_errors - before > DAMAGED / 4, seconds=30)
+        gateway.wait_ready(seconds=60)
+        assert shown_positions() == held
+        wait_until_tables_agree(simulator, seconds=30)
+        order = wait_state(give(simulator), OrderState.WORKING)
+        assert len(at_broker(simulator, order)) == 1
+
+
+def test_message_announced_longer_than_any_ends_the_connection_at_once(simulator: SimulatorProcess) -> None:
+    with relay(simulator.port, seed=1) as noisy, running(simulator, port=noisy.port) as gateway:
+        noisy.raw = b"\x7f\xff\xff\xff" + b"x" * 100
+        wait_for(lambda: Event.objects.filter(step="Session", message__contains="2,147,483,647 bytes").exists())
+        gateway.wait_ready(seconds=60)
+        wait_until_tables_agree(simulator)
+
+
+def session_reason() -> str:
+    return GatewaySession.objects.filter(id=GatewaySession.ONLY).values_list("reason", flat=True).first() or ""
+
+
+class WebServer(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.recv(100)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        # Left open: that it is not TWS shows in its first bytes.
+        self.request.recv(100)
+
+
+def test_other_program_that_listens_on_the_port_is_told_at_once(simulator: SimulatorProcess) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), WebServer) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with running(simulator, ready=False, port=server.server_address[1]):
+            wait_for(lambda: "Check IBKR_HOST and IBKR_PORT" in session_reason(), seconds=5)
+            assert "announced a message of 1,213,486,160 bytes" in session_reason()
+        server.shutdown()
