@@ -11,7 +11,7 @@ from tests.processes.test_sentinel import ALIVE, Watched
 pytestmark = [pytest.mark.timeout(180)]
 
 # An account whose losses nobody has watched, in a session that nobody has compared; a breaker whose time is up, a stop
-# whose day is over, and one that stands.
+# whose day is over, and one that stands; a close-all whose driver died before the gateway began.
 WORK = """
     UPDATE broker_gatewaysession SET synchronised_at = now();
     INSERT INTO broker_account (code, mode, base_currency, as_of) VALUES ('DU1', 'paper', 'USD', now());
@@ -26,6 +26,10 @@ WORK = """
     INSERT INTO broker_tradingstate (scope, target, source, permission, reason, ending, ends_at, set_by, set_at)
     VALUES ('strategy', 'old', 'limit', 'halted', 'a loss', 'next_trading_day', now() - interval '1 hour', 'x', now()),
         ('strategy', 'new', 'limit', 'halted', 'a loss', 'next_trading_day', now() + interval '1 day', 'x', now());
+    INSERT INTO broker_emergencyrun (id, kind, scope, target, account, permission, actor, came_by, reason, state,
+        problem, found, results, requested_at)
+    VALUES (gen_random_uuid(), 'close_all', 'account', 'DU1', 'DU1', 'halted', 'ann', 'page', 'x', 'requested', '',
+        '{}', '[]', now() - interval '30 s');
 """
 DONE = {
     "losses": "SELECT 1 FROM risk_equitywatch WHERE known_at > now() - interval '5 min'",
@@ -33,6 +37,7 @@ DONE = {
     "breaker probes": "SELECT 1 FROM risk_breaker WHERE name = 'order_placement' AND state = 'half-open'",
     "alerts": "SELECT 1 FROM journal_incident WHERE key = 'trading-halted' AND detail LIKE '%new%'",
     "emergencies": "SELECT 1 FROM broker_tradingstate WHERE target = 'old' AND permission = 'active'",
+    "orphaned close-alls": "SELECT 1 FROM broker_emergencyrun WHERE problem LIKE 'the gateway has not cancelled%'",
 }
 
 

@@ -37,7 +37,7 @@ from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency, emergency_closing
 from apps.risk.services.emergency import Asked
 from apps.risk.services.emergency_closing import carry_on
-from apps.risk.services.emergency_watch import attend_emergencies
+from apps.risk.services.emergency_watch import drive_orphans
 from tests.broker.gateway.ordering import give, instrument, wait_state
 from tests.broker.gateway.processes import ROOT
 from tests.broker.gateway.processes import environment as process_environment
@@ -237,7 +237,7 @@ def test_a_killed_driver_is_succeeded_and_nothing_is_sold_twice(simulator: Simul
             driver.wait(10)
         simulator.control("hold off")
         simulator.control("tick 1")
-        attend_emergencies(now=clock.now() + timedelta(seconds=3))
+        drive_orphans(now=clock.now() + timedelta(seconds=3))
         run = EmergencyRun.objects.get(kind=EmergencyKind.CLOSE_ALL)
         assert (run.state, run.actor.endswith("(command)")) == (EmergencyState.DONE, True), run.problem
     assert held(simulator) == {}

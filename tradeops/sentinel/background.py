@@ -29,9 +29,15 @@ def deliver(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
 
 
 def attend_emergencies(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
-    """Stops that end by the clock, close-alls whose driver died, incidents of what is not verified at the broker."""
-    unwatched = "A close-all whose driver died is not carried on, and stops do not end by the clock."
+    """Stops that end by the clock, incidents of what is not verified at the broker."""
+    unwatched = "Stops do not end by the clock, and nobody is told of a stop that is not verified."
     each_turn(stopping, may_act, _attend, "emergencies", unwatched=unwatched)
+
+
+def drive_orphans(stopping: threading.Event, may_act: Callable[[], bool]) -> None:
+    """Close-alls whose driver died: on a thread of its own, for driving takes long."""
+    unwatched = "A close-all whose driver died is not carried on."
+    each_turn(stopping, may_act, _drive_orphans, "close-alls", unwatched=unwatched)
 
 
 def _deliver() -> bool:
@@ -41,6 +47,11 @@ def _deliver() -> bool:
 
 def _attend() -> bool:
     emergency_watch.attend_emergencies()
+    return True
+
+
+def _drive_orphans() -> bool:
+    emergency_watch.drive_orphans()
     return True
 
 

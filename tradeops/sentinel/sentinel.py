@@ -58,6 +58,7 @@ class Sentinel:
         for name, work in RISK.items():
             self._start(name, partial(work, self._stopping, self._may_act))
         self._start("emergencies", lambda: background.attend_emergencies(self._stopping, self._may_act))
+        self._start("close-alls", lambda: background.drive_orphans(self._stopping, self._may_act))
         if settings.SENTINEL_PING_URL:
             self._start("ping", lambda: background.ping(settings.SENTINEL_PING_URL, self._stopping, self._may_act))
         systemd.notify("READY=1")
