@@ -88,13 +88,18 @@ def test_transaction_that_is_left_open_lets_go_of_its_locks(short: None, forgott
 
 @pytest.mark.parametrize(
     "command",
-    ["broker.management.commands.gateway", "jobs.management.commands.worker", "console.management.commands.web"],
+    [
+        "broker.management.commands.gateway",
+        "jobs.management.commands.worker",
+        "jobs.management.commands.jobcluster",
+        "console.management.commands.web",
+    ],
 )
 def test_process_waits_shortly_from_its_first_connection_on(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Reached(Exception):
         pass
 
-    def reached() -> None:
+    def reached(**options: object) -> None:
         raise Reached
 
     module = import_module(f"apps.{command}")

@@ -12,6 +12,7 @@ from django.db import connections
 from apps.jobs.queue import WORKER_VARIABLE
 from apps.jobs.supervision.orphans import die_with_parent
 from apps.jobs.supervision.pool import JobCluster
+from tradeops.lib.short_waits import JOB_IDLE_SECONDS, use_short_waits
 
 
 class Command(BaseCommand):
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--parent", required=True, type=int)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        use_short_waits(idle_seconds=JOB_IDLE_SECONDS)
         os.environ[WORKER_VARIABLE] = options["worker"]
         die_with_parent(options["parent"])
         connections.close_all()
