@@ -82,6 +82,33 @@ def test_no_second_holds_more_than_forty_orders_or_forty_nine_messages(seed: int
     assert not orders or most_in_a_second(orders) <= 40
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_second_holds_more_where_groups_of_orders_leave_at_once(seed: int) -> None:
+    chance = random.Random(seed)
+
+    async def leave() -> list[tuple[float, Priority]]:
+        pacer, left = Pacer(), list[tuple[float, Priority]]()
+
+        async def send(priority: Priority, count: int) -> None:
+            await pacer.turns(priority, count)
+            left.extend([(asyncio.get_running_loop().time(), priority)] * count)
+
+        async def send_families() -> None:
+            for _ in range(30):
+                await send(Priority.ORDER, chance.choice([1, 3, 3, 10, 20]))
+
+        async def send_others() -> None:
+            await asyncio.gather(*(send(Priority.QUOTE, 1) for _ in range(300)))
+
+        await asyncio.gather(send_families(), send_others())
+        return left
+
+    with asyncio.Runner(loop_factory=lambda: LateLoop(chance)) as runner:
+        left = runner.run(leave())
+    assert most_in_a_second([at for at, _ in left]) <= 49
+    assert most_in_a_second([at for at, priority in left if priority is Priority.ORDER]) <= 40
+
+
 def test_librarys_own_queue_is_never_used_and_never_lets_more_leave_than_the_broker_takes() -> None:
     client = new_ib().client
     assert client.RequestsInterval == 1 and MESSAGES_PER_SECOND + 2 <= 49 < client.MaxRequests <= 50

@@ -38,6 +38,12 @@ class Pacer:
         self._release()
         await future
 
+    async def turns(self, priority: Priority, count: int) -> None:
+        """For `count` messages that leave at once: afterwards the next wait as long as these would have taken."""
+        for _ in range(count):
+            await self.turn(priority)
+        self._next_at += (count - 1) * self._after_order
+
     @property
     def depth(self) -> int:
         return sum(not future.done() for _, _, future in self._waiting)

@@ -149,8 +149,7 @@ class Submitter:
         ids = [item.subject.id for item in family if item.subject.id is not None]
         try:
             may_go = await self._link.answers()
-            for _ in family:
-                await self._pacer.turn(Priority.ORDER)
+            await self._pacer.turns(Priority.ORDER, len(family))
         except TurnDroppedError:
             may_go = False
         # From here to the last message nothing else runs: no halt can come between, and no lost link.
