@@ -77,7 +77,7 @@ class EntryProbe(models.Model):
 class EmergencyRun(models.Model):
     """A halt, resume, cancel-all or close-all: who, why, what was found, what was done, and the broker's last picture.
 
-    `results` has one entry per order or symbol: {"what", "symbol", "done", "detail"}.
+    `results` has one entry per order or symbol: {"what", "symbol", "done", "detail"}. A drill's `came_by` is `drill`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
