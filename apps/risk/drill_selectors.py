@@ -61,7 +61,7 @@ def obstacle() -> str:
         return f"an emergency is under way ({run}, by {run.actor}): drill again when it has ended"
     orders = emergency_selectors.orders_to_cancel(Scope.STRATEGY, DRILL, entries_only=False)
     if orders:
-        return f"{len(orders)} orders of a strategy called {DRILL} would be cancelled by it: end them first"
+        return f"a strategy called {DRILL} has open orders ({len(orders)}), which it would cancel: end them first"
     return ""
 
 

@@ -251,7 +251,7 @@ def test_orders_under_the_reserved_name_are_refused_and_those_of_old_keep_a_dril
     old = broker.propose_order(terms=terms(), idempotency_key="2", requested_by="ann")
     broker.approve_order(order_id=old.pk, actor="ann")
     Order.objects.filter(pk=old.pk).update(strategy=DRILL)
-    assert "1 orders" in drill_selectors.obstacle()
+    assert "drill has open orders (1)" in drill_selectors.obstacle()
     assert hold()["outcome"] == "not started" and not EmergencyRun.objects.exists()
 
 
