@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from apps.broker import selectors as broker
 from apps.broker.choices import DRILL, Scope
+from apps.broker.models.stops import DRILLS
 from apps.jobs.choices import UNSUCCESSFUL, RunState
 from apps.jobs.models import JobRun
 from apps.risk import emergency_selectors
@@ -56,7 +57,7 @@ def drill_problem(*, now: datetime) -> str:
 
 def obstacle() -> str:
     """What a drill could disturb; empty when it may start."""
-    run = emergency_selectors.unfinished_runs().exclude(came_by=DRILL).first()
+    run = emergency_selectors.unfinished_runs().exclude(DRILLS).first()
     if run is not None:
         return f"an emergency is under way ({run}, by {run.actor}): drill again when it has ended"
     orders = emergency_selectors.orders_to_cancel(Scope.STRATEGY, DRILL, entries_only=False)

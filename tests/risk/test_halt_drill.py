@@ -145,11 +145,14 @@ def test_drill_passes_at_the_broker_and_touches_no_order_no_halt_and_no_waiting_
 
 def test_drill_of_the_gateway_is_told_from_every_other_press() -> None:
     emergency.press_drill(reason="drill", actor="ann")
+    assert drill_selectors.obstacle() == ""
     emergency.cancel_all(scope=Scope.STRATEGY, target="momentum", reason="real", actor="ann")
     emergency.cancel_all(scope=Scope.EVERYTHING, reason="real", actor="ann", came_by=DRILL)
     assert {action.target: action.is_drill for action in emergency_rows.read([])} == {
         "drill": True, "momentum": False, "": False,
     }  # fmt: skip
+    call_for_people(now=clock.now() + timedelta(minutes=1))
+    assert Incident.objects.count() == 2, "of the two that are no drills"
 
 
 def test_gateway_that_does_not_run_fails_the_drill_without_a_press(sentinel: None) -> None:

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
+from apps.broker.choices import DRILL, EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.models.ledger import Order
 
 ENDED = [EmergencyState.DONE, EmergencyState.OTHERS, EmergencyState.ESCALATED, EmergencyState.FAILED]
@@ -17,6 +17,9 @@ OVER_DATA_LINK = "over_data_link_at"
 UNFINISHED = [state for state in EmergencyState if state not in ENDED]
 # The gateway has yet to show that the orders are gone; nothing is closed before.
 CANCELLING = [state for state in UNFINISHED if state is not EmergencyState.CLOSING]
+
+# Halt drills. All three, so that no real stop is ever taken for one.
+DRILLS = Q(came_by=DRILL, scope=Scope.STRATEGY, target=DRILL)
 
 
 class TradingState(models.Model):

@@ -47,7 +47,7 @@ def version_of(run: EmergencyRun, orders: Sequence[Order]) -> str:
 
 def title_of(run: EmergencyRun) -> str:
     where = "everything" if not run.target else f"{run.get_scope_display().lower()} {run.target}"
-    drill = "Halt drill, " if run.came_by == DRILL else ""
+    drill = "Halt drill, " if (run.came_by, run.target) == (DRILL, DRILL) else ""
     return f"{drill}{run.get_kind_display()}: {where}"
 
 

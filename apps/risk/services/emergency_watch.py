@@ -10,9 +10,9 @@ from django.db.models import Q, QuerySet
 
 from apps.broker import gate
 from apps.broker import services as broker
-from apps.broker.choices import DRILL, EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
+from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.models import BrokerOrder, EmergencyRun, TradingState
-from apps.broker.models.stops import UNFINISHED
+from apps.broker.models.stops import DRILLS, UNFINISHED
 from apps.journal import services as journal
 from apps.risk.services import emergency_receipts as receipts
 from apps.risk.services.emergency_closing import carry_on
@@ -78,7 +78,7 @@ def call_for_people(*, now: datetime) -> None:
     Of a drill its job tells: nothing real is left to cancel, and nobody should be sent to TWS for it.
     """
     runs = EmergencyRun.objects.exclude(kind=EmergencyKind.RESUME).filter(requested_at__gt=now - REMEMBERED)
-    runs = runs.exclude(came_by=DRILL)
+    runs = runs.exclude(DRILLS)
     closing = Q(kind=EmergencyKind.CLOSE_ALL)
     overdue = (closing & Q(requested_at__lt=now - CLOSE_ALL_OVERDUE)) | (~closing & Q(requested_at__lt=now - OVERDUE))
     stuck = Q(state__in=UNFINISHED) & overdue
