@@ -1,5 +1,8 @@
 from django.db import models
 
+# The strategy that no order may have: halt drills stop it. What they press came by this name, too.
+DRILL = "drill"
+
 
 class SessionState(models.TextChoices):
     """The gateway's one answer to: what may be sent? See `domain.orders.sendable`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopSource, TradingPermission
 from apps.broker.models import EmergencyRun, TradingState
 from apps.console.selectors.trading import trading_view
+from apps.jobs.models import JobRun
+from apps.risk.services import emergency
 from tests.broker.ledger.builders import make_account, make_instrument, make_order
+from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/desk/", "/admin/", "/admin/broker/order/", "/stop/", "/api/docs/", "/admin/broker/emergencyrun/"]
@@ -225,3 +229,20 @@ def test_foreign_form_cannot_stop_trading(make_user: Callable[..., User]) -> Non
     client.force_login(make_user("rita", "risk"))
     assert press(client).status_code == 403  # type: ignore[attr-defined]
     assert not EmergencyRun.objects.exists()
+
+
+def test_last_drill_is_shown_and_kept_out_of_the_receipts(visit: Callable[..., Client]) -> None:
+    client = visit("risk")
+    assert "manage.py halt_drill" in client.get("/stop/").content.decode()
+    receipt, at = emergency.press_drill(reason="drill", actor="ann").run_id, clock.now() - timedelta(hours=3)
+    values: dict[str, object] = {"job": "halt_drill", "max_attempts": 1, "started_by": "ann"}
+    result = {"outcome": "passed", "mode": "paper", "seconds": 0.4, "receipt": str(receipt)}
+    JobRun.objects.create(state="succeeded", ended_at=at, result=result, **values)
+    page = client.get("/stop/").content.decode()
+    assert "passed</strong> 3\xa0hours ago in 0.40 s" in page and f"/emergencyrun/{receipt}/" in page
+    assert "Nobody has stopped anything yet." in page
+    shown = client.get(f"/admin/broker/emergencyrun/{receipt}/change/").content.decode()
+    assert "Halt drill, Cancel all: strategy drill" in shown
+    failed = JobRun.objects.create(state="failed", ended_at=clock.now(), error="no receipt", **values)
+    page = client.get("/stop/").content.decode()
+    assert "failed</strong>" in page and ": no receipt" in page and f"/jobrun/{failed.pk}/" in page

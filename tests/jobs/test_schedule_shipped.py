@@ -83,6 +83,7 @@ def test_missed_runs_are_caught_up_once_unless_they_would_tell_of_another_time(
 ) -> None:
     assert {name: schedule.catch_up for name, schedule in schedules.items() if schedule.catch_up != CatchUp.ONCE} == {
         "daily_snapshot": CatchUp.SKIP,
+        "halt_drill": CatchUp.SKIP,
         "position_snapshots": CatchUp.SKIP,
         "reconciliation": CatchUp.SKIP,
     }

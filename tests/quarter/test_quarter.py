@@ -16,12 +16,14 @@ import pytest
 from django.db import connection
 from django.db.models import Q
 
-from apps.broker.models import Account, Execution, GatewaySession, Trade
+from apps.broker.models import Account, EmergencyRun, Execution, GatewaySession, Trade
 from apps.broker.simulator.testing import SimulatorProcess
 from apps.jobs.choices import RunState
 from apps.jobs.models import JobRun, JobSchedule
 from apps.jobs.services import ensure_schedules, pause_jobs, resume_jobs, skip_next, update_schedule
+from apps.journal.choices import ProcessKind
 from apps.journal.models import Incident
+from apps.journal.services import heartbeats
 from apps.reports import services as reports
 from apps.reports.domain import periods
 from apps.reports.domain.wording import money
@@ -30,7 +32,7 @@ from apps.reports.selectors import stored
 from apps.snapshots.models import PortfolioSnapshot, PositionSnapshot
 from apps.strategies.models import MomentumSignal, RebalanceAdvice
 from tests.quarter.life import STEP_SECONDS, Clock, Life, follow_advice
-from tests.quarter.slots import slots_after_new_york, slots_of
+from tests.quarter.slots import slots_after_new_york, slots_before_new_york, slots_of
 from tests.reports import reading
 from tests.snapshots.listed import listed
 from tests.waiting import wait_for
@@ -88,6 +90,8 @@ def life(simulator: SimulatorProcess, gateway: None, monkeypatch: pytest.MonkeyP
     moving = Clock(START)
     monkeypatch.setattr(clock, "now", moving.now)
     JobSchedule.objects.all().delete()
+    # No sentinel lives here; the halt drills want one, at each moment of the simulated time.
+    heartbeats.beat(name="quarter", kind=ProcessKind.SENTINEL, host="here", pid=1, started_at=START, now=END)
     ensure_schedules(now=START)
     for job, cron in {"monthly_signal": MONTHLY, **ONCE_A_DAY}.items():
         schedule = JobSchedule.objects.get(job=job)
@@ -169,6 +173,7 @@ def test_every_slot_is_accounted_for_and_every_report_is_true(life: Life, capsys
         "weekly_report",
         "monthly_signal",
         "position_snapshots",
+        "halt_drill",
     }
     for row in rows:
         expected = 1 if WHOLE and row["job"] == "weekly_rebalance" else 0
@@ -208,6 +213,9 @@ def slots_that_should_be(schedule: JobSchedule) -> list[datetime]:
     if schedule.minutes_after_close is not None:
         assert schedule.calendar == "XNYS"
         return slots_after_new_york(schedule.minutes_after_close, START, END)
+    if schedule.job == "halt_drill":
+        assert (schedule.cron, schedule.time_zone, schedule.calendar) == ("30 8 * * *", "America/New_York", "XNYS")
+        return slots_before_new_york(60, START, END)
     return slots_of(schedule.cron, START, END) if schedule.cron else []
 
 
@@ -237,6 +245,7 @@ def check_exceptions() -> None:
     # The half-day before Christmas; the worker came back on another day.
     assert missed.filter(job="position_snapshots", slot=at(24, 18, 5)).exists()
     check_position_snapshots()
+    check_drills()
     assert missed.filter(job="daily_snapshot", slot=at(24, 16, 35)).exists()
     for run in missed:
         assert run.slot is not None
@@ -244,6 +253,16 @@ def check_exceptions() -> None:
             assert "paused by ann" in run.error
         else:
             assert at(24, 10) <= run.slot <= at(26, 9) and "no worker was running" in run.error
+
+
+def check_drills() -> None:
+    """Each was pressed at the real gateway and verified by the simulated broker's list."""
+    done = JobRun.objects.filter(job="halt_drill", state=RunState.SUCCEEDED)
+    receipts = {
+        str(pk) for pk in EmergencyRun.objects.filter(came_by="drill", state="done").values_list("pk", flat=True)
+    }
+    assert done and {run.result["outcome"] for run in done} == {"passed"}
+    assert {run.result["receipt"] for run in done} == receipts
 
 
 def check_position_snapshots() -> None:

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
+from apps.broker.choices import DRILL, EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.models.ledger import Order
 
 ENDED = [EmergencyState.DONE, EmergencyState.OTHERS, EmergencyState.ESCALATED, EmergencyState.FAILED]
@@ -17,6 +17,9 @@ OVER_DATA_LINK = "over_data_link_at"
 UNFINISHED = [state for state in EmergencyState if state not in ENDED]
 # The gateway has yet to show that the orders are gone; nothing is closed before.
 CANCELLING = [state for state in UNFINISHED if state is not EmergencyState.CLOSING]
+
+# Halt drills. All three, so that no real stop is ever taken for one.
+DRILLS = Q(came_by=DRILL, scope=Scope.STRATEGY, target=DRILL)
 
 
 class TradingState(models.Model):
@@ -77,7 +80,7 @@ class EntryProbe(models.Model):
 class EmergencyRun(models.Model):
     """A halt, resume, cancel-all or close-all: who, why, what was found, what was done, and the broker's last picture.
 
-    `results` has one entry per order or symbol: {"what", "symbol", "done", "detail"}.
+    `results` has one entry per order or symbol: {"what", "symbol", "done", "detail"}. A drill's `came_by` is `drill`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

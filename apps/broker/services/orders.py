@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from apps.broker import lateness, ledger
-from apps.broker.choices import OrderPurpose, OrderState, OrderType, Side, TimeInForce
+from apps.broker.choices import DRILL, OrderPurpose, OrderState, OrderType, Side, TimeInForce
 from apps.broker.domain.orders import AT_RISK
 from apps.broker.exceptions import IdempotencyConflict, OrderError, OrderMovedOn
 from apps.broker.models import Account, Instrument, Order
@@ -73,6 +73,8 @@ def propose_order(
     Raises IdempotencyConflict when the key stands for other terms, OrderError for terms that make no order.
     """
     values = {name: getattr(terms, name) for name in Terms.__slots__}
+    if terms.strategy == DRILL:
+        raise OrderError(f"No strategy may be called {DRILL}: halt drills cancel whatever it has. Choose another name.")
     if not terms.reason.strip():
         raise OrderError("An order needs a reason: it is kept with the order.")
     if parent is not None:

@@ -13,6 +13,7 @@ from apps.jobs import registry
 from apps.jobs.exceptions import InvalidSchedule
 from apps.jobs.misfits import misfit
 from apps.jobs.models import JobSchedule
+from apps.risk import drill_selectors
 from apps.snapshots import selectors as snapshots
 from tradeops.lib import clock
 
@@ -22,6 +23,7 @@ def check_data() -> Iterator[Check]:
     yield check_position_snapshots()
     yield check_schedules()
     yield check_planned_outages()
+    yield check_drill()
     yield check_database_size()
 
 
@@ -66,6 +68,14 @@ def check_planned_outages() -> Check:
         remedy = "Change the time on the schedule's page, or IBKR_REGION and IBKR_RESTART_STARTS_AT if they are wrong."
         return warn("planned restarts", " ".join(found), remedy)
     return ok("planned restarts", "no schedule falls into one for longer than its job waits")
+
+
+def check_drill() -> Check:
+    """Nobody knows that the stop works who has not tried it lately."""
+    if problem := drill_selectors.drill_problem(now=clock.now()):
+        return warn("halt drill", problem, drill_selectors.REMEDY)
+    last = drill_selectors.last_drill()
+    return ok("halt drill", f"passed at {last.at:%Y-%m-%d %H:%M} UTC in {last.seconds:.2f} s" if last else "passed")
 
 
 def check_database_size() -> Check:

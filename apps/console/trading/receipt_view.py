@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from apps.broker.choices import EmergencyKind, EmergencyState, TradingPermission
+from apps.broker.choices import DRILL, EmergencyKind, EmergencyState, TradingPermission
 from apps.broker.models import EmergencyRun, Order
 from apps.broker.models.stops import CANCELLING, ENDED, OVER_DATA_LINK
 
@@ -47,7 +47,8 @@ def version_of(run: EmergencyRun, orders: Sequence[Order]) -> str:
 
 def title_of(run: EmergencyRun) -> str:
     where = "everything" if not run.target else f"{run.get_scope_display().lower()} {run.target}"
-    return f"{run.get_kind_display()}: {where}"
+    drill = "Halt drill, " if (run.came_by, run.target) == (DRILL, DRILL) else ""
+    return f"{drill}{run.get_kind_display()}: {where}"
 
 
 def is_running(run: EmergencyRun) -> bool:

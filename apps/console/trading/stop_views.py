@@ -18,12 +18,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.broker import selectors as broker
 from apps.broker.choices import Scope, StopSource, TradingPermission
 from apps.broker.models import EmergencyRun
+from apps.broker.models.stops import DRILLS
 from apps.console.roles import HALT_TRADING, RESUME_TRADING, VIEW_DESK
 from apps.console.selectors.room import count
 from apps.console.trading.driving import drive
 from apps.console.trading.people import has
 from apps.console.trading.stop_form import ACTIONS, CANCEL_ALL, CLOSE_ALL, KILL, ResumeForm, StopForm
-from apps.risk import emergency_selectors
+from apps.risk import drill_selectors, emergency_selectors
 from apps.risk.services import emergency
 from apps.risk.services.emergency import Asked
 from apps.risk.services.emergency_resume import resume
@@ -130,7 +131,8 @@ def show(request: HttpRequest, form: StopForm, status: int = 200) -> HttpRespons
         "external": to_cancel.external,
         "broker_orders": count(broker.count_open_orders()),
         "positions": count(broker.count_positions()),
-        "runs": list(EmergencyRun.objects.order_by("-requested_at")[:LATEST]),
+        "runs": list(EmergencyRun.objects.exclude(DRILLS).order_by("-requested_at")[:LATEST]),
+        "drill": drill_selectors.last_drill(),
         "resume_targets": ResumeForm.base_fields["to"].choices,  # type: ignore[attr-defined]
     }
     return render(request, "console/emergency/stop.html", context, status=status)

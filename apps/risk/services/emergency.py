@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from apps.broker import gate
 from apps.broker import selectors as broker_selectors
 from apps.broker.choices import (
+    DRILL,
     EmergencyKind,
     OrderPurpose,
     Scope,
@@ -90,6 +91,17 @@ def cancel_all(
     """
     actor, reason = checked(scope, target, reason, actor, user)
     return _ask(Press(EmergencyKind.CANCEL_ALL, scope, target, TradingPermission.KILLED, reason, actor, came_by))
+
+
+def press_drill(*, reason: str, actor: str) -> Asked:
+    """A cancel-all of the strategy that no order may have, as everybody presses. The caller decides who may.
+
+    Raises EmergencyError, also where the database is away: a drill leaves no halt file.
+    """
+    actor, reason = checked(Scope.STRATEGY, DRILL, reason, actor, None)
+    return _ask(
+        Press(EmergencyKind.CANCEL_ALL, Scope.STRATEGY, DRILL, TradingPermission.KILLED, reason, actor, came_by=DRILL)
+    )
 
 
 def close_all(
@@ -186,6 +198,8 @@ def _ask(press: Press, *, with_file: bool = False) -> Asked:
         if press.source is not StopSource.MANUAL and connection.is_usable():
             # A program's round is repeated; the file would be a person's stop, that no clock ends.
             raise
+        if press.came_by == DRILL:
+            raise EmergencyError(f"The database does not take the press: {error}") from error
         return _without_database(press, run_id, error, notes)
     if with_file:
         notes += _keep_file(press, run_id)

@@ -90,6 +90,19 @@ def remove(scope: Scope, target: str) -> bool:
     return True
 
 
+def probe() -> None:
+    """Write another file beside it as a stop would be written, and take that away. Raises OSError."""
+    place = path()
+    if place is None:
+        raise OSError("no place for a halt file is configured")
+    beside = place.with_name(f"{place.name}.drill.{uuid4().hex}")
+    with _one_at_a_time(place):
+        try:
+            _replace(beside, "{}")
+        finally:
+            beside.unlink(missing_ok=True)
+
+
 @contextmanager
 def _one_at_a_time(place: Path) -> Iterator[None]:
     """Else of two who stop at once the second to write would undo the first. The folder is what is locked."""

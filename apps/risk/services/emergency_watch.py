@@ -12,7 +12,7 @@ from apps.broker import gate
 from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopEnding, StopSource, TradingPermission
 from apps.broker.models import BrokerOrder, EmergencyRun, TradingState
-from apps.broker.models.stops import UNFINISHED
+from apps.broker.models.stops import DRILLS, UNFINISHED
 from apps.journal import services as journal
 from apps.risk.services import emergency_receipts as receipts
 from apps.risk.services.emergency_closing import carry_on
@@ -78,8 +78,12 @@ def _lift(due: QuerySet[TradingState], pk: int) -> bool:
 
 
 def call_for_people(*, now: datetime) -> None:
-    """An incident for each run that is not verified, once; resolved when the broker shows the end after all."""
+    """An incident for each run that is not verified, once; resolved when the broker shows the end after all.
+
+    Of a drill its job tells: nothing real is left to cancel, and nobody should be sent to TWS for it.
+    """
     runs = EmergencyRun.objects.exclude(kind=EmergencyKind.RESUME).filter(requested_at__gt=now - REMEMBERED)
+    runs = runs.exclude(DRILLS)
     closing = Q(kind=EmergencyKind.CLOSE_ALL)
     overdue = (closing & Q(requested_at__lt=now - CLOSE_ALL_OVERDUE)) | (~closing & Q(requested_at__lt=now - OVERDUE))
     stuck = Q(state__in=UNFINISHED) & overdue

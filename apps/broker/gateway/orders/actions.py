@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from apps.broker.choices import EmergencyKind, Scope, TradingPermission
+from apps.broker.choices import DRILL, EmergencyKind, Scope, TradingPermission
 from apps.broker.domain.orders import ENTERING
 from apps.broker.gateway.orders.stops import Stop
 from apps.broker.gateway.orders.subject import Subject
@@ -42,6 +42,11 @@ class Action:
         A close-all is not: what others may still fill could cross what is being closed.
         """
         return not self.is_global and self.kind is not EmergencyKind.CLOSE_ALL
+
+    @property
+    def is_drill(self) -> bool:
+        """Nothing real is stopped by it: what waits to be sent or asked goes on."""
+        return (self.came_by, self.scope, self.target) == (DRILL, Scope.STRATEGY, DRILL)
 
     @property
     def stop(self) -> Stop:

@@ -141,7 +141,8 @@ class Emergencies:
     def _let_go(self, action: Action) -> None:
         """What stays stopped is in the table of trading states, or in the flag."""
         self._stops.running.pop(action.id, None)
-        if action.kind is not EmergencyKind.HALT or action.came_by != flag.CAME_BY:
+        from_flag = action.kind is EmergencyKind.HALT and action.came_by == flag.CAME_BY
+        if not from_flag and not action.is_drill:
             self._stops.doubt()
 
 

@@ -60,7 +60,7 @@ class Killer:
         while True:
             sent_at = loop.time()
             await self._send_cancels(action, receipt)
-            if not receipt.is_escalated:
+            if not receipt.is_escalated and not action.is_drill:
                 # After the cancels, which overtake everything: waking a thousand who waited takes time. Orders among
                 # them have met the closed gate.
                 self._pacer.clear()
