@@ -130,6 +130,8 @@ def test_login_that_nobody_answered_escalates_once_and_ends_with_the_session(sun
     for hours in (1, 5, 12):
         assert severity(sunday.at(due(hours=hours))) == "critical"
     assert subjects() == [f"Warning: {NAME}", f"Became critical: {NAME}"]
+    escalation = Delivery.objects.get(subject__startswith="Became critical")
+    assert "Not kept: until there is a broker session" in escalation.body and "Log in to TWS" in escalation.body
     [incident] = Incident.objects.all()
     assert (incident.key, incident.severity, incident.scope) == (KEY, "critical", "health")
     assert set(incident.deliveries.values_list("severity", flat=True)) == {"warning", "critical"}

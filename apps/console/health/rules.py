@@ -128,7 +128,9 @@ def judge_weekly_login(facts: Facts) -> Iterator[Finding]:
         return
     sentence = f"weekly login of {plan.name_of(appointment)}"
     if facts.now >= appointment + EXPECTED_FOR and is_away(facts):
-        yield critical("broker-weekly-login", f"{sentence} not kept: no broker session", LOG_IN)
+        # The notice of what became worse bears the reminder's title: what is wrong must stand here, too.
+        remedy = f"Not kept: until there is a broker session no order leaves, and jobs that need it fail. {LOG_IN}"
+        yield critical("broker-weekly-login", f"{sentence} not kept: no broker session", remedy)
     else:
         # A reminder that a person has closed is not given twice; that it was not kept is.
         told_from = appointment - REMINDED_BEFORE
