@@ -9,6 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from apps.broker.config import BrokerConfig
 from apps.broker.domain.restart_window import Region, RestartCalendar, RestartWindow
+from apps.broker.domain.weekly_login import FORMAT as WEEKLY_LOGIN_FORMAT
+from apps.broker.domain.weekly_login import WeeklyLogin
 from tradeops.lib.environment import Environment, database_from_dsn
 from tradeops.log_settings import log_settings
 from tradeops.processes.postgres import EmbeddedPostgres
@@ -41,6 +43,7 @@ BROKER = BrokerConfig(
     market_data_lines=env.integer("IBKR_MARKET_DATA_LINES", 100, low=1, high=10_000),
     simulated=env.boolean("IBKR_SIMULATED", False),
     halt_flag=VAR_DIR / "HALT",
+    weekly_login=env.parsed("IBKR_WEEKLY_LOGIN", WeeklyLogin.parse, WEEKLY_LOGIN_FORMAT),
 )
 # How long a loosened limit waits where nobody else could approve it.
 RISK_COOL_OFF_HOURS = env.integer("RISK_COOL_OFF_HOURS", 24, low=1, high=720)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apps.broker.domain.restart_window import RestartCalendar
+from apps.broker.domain.weekly_login import WeeklyLogin
 
 DATA_CLIENT_ID_OFFSET = 1000
 DOCTOR_CLIENT_ID = 999
@@ -24,6 +25,7 @@ class BrokerConfig:
     market_data_lines: int
     simulated: bool
     halt_flag: Path | None = None
+    weekly_login: WeeklyLogin | None = None
 
     @property
     def data_client_id(self) -> int:

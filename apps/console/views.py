@@ -17,6 +17,7 @@ from apps.broker import selectors as broker
 from apps.console.doctor.connection import check_connection
 from apps.console.permissions import ViewerPermission
 from apps.console.roles import VIEW_DESK
+from apps.console.selectors.weekly_login import in_words, weekly_login_view
 from tradeops.lib import clock
 
 docs = require_safe(
@@ -44,7 +45,10 @@ def desk(request: HttpRequest) -> HttpResponse:
 def connection(request: HttpRequest) -> HttpResponse:
     """The session as it stands; sent, the way to the broker is tried step by step."""
     checks = list(check_connection(settings.BROKER)) if request.method == "POST" else []
-    context = {"session": broker.session(), "checks": checks, "now": clock.now()}
+    session, now = broker.session(), clock.now()
+    login = weekly_login_view(session, now=now)
+    words = in_words(login, now=now) if login else ""
+    context = {"session": session, "login": login, "login_words": words, "checks": checks, "now": now}
     return render(request, "console/connection.html", context)
 
 

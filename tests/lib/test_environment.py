@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -50,6 +51,36 @@ def test_empty_value_counts_as_not_set(environment: Environment, monkeypatch: py
 def test_clock_time_is_read(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IBKR_RESTART_STARTS_AT", "23:45")
     assert environment.clock_time("IBKR_RESTART_STARTS_AT", "00:00") == time(23, 45)
+
+
+def test_what_its_parser_refuses_names_key_value_and_what_is_allowed(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert environment.parsed("WEEKS", int, "a number") is None
+    monkeypatch.setenv("WEEKS", "12")
+    assert environment.parsed("WEEKS", int, "a number") == 12
+    monkeypatch.setenv("WEEKS", "many")
+    with pytest.raises(ImproperlyConfigured, match=r"WEEKS='many'.*must be a number\. Mend it"):
+        environment.parsed("WEEKS", int, "a number")
+
+
+def test_weekly_login_is_read_from_the_file_and_a_wrong_one_stops_the_start(tmp_path: Path) -> None:
+    code = "from django.conf import settings; print(settings.BROKER.weekly_login)"
+    outcomes = []
+    for value in ("SUN 18:00 Europe/Zurich", "", "Sunday evening"):
+        (tmp_path / ".env").write_text(f"IBKR_WEEKLY_LOGIN={value}\n")
+        with mock.patch.dict(os.environ):
+            os.environ.pop("IBKR_WEEKLY_LOGIN", None)
+            Environment(tmp_path)
+            environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tradeops.settings"}
+        result = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        outcomes.append((result.returncode, result.stdout + result.stderr))
+    assert outcomes[0][0] == 0 and "weekday=6" in outcomes[0][1] and "Europe/Zurich" in outcomes[0][1]
+    assert outcomes[1] == (0, "None\n")
+    assert outcomes[2][0] == 1 and "IBKR_WEEKLY_LOGIN='Sunday evening'" in outcomes[2][1]
+    assert "such as SUN 18:00 Europe/Zurich, or empty for none" in outcomes[2][1]
 
 
 @pytest.mark.mission(102)

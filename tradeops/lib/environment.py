@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 TRUE = frozenset({"true", "1", "yes", "on"})
 FALSE = frozenset({"false", "0", "no", "off"})
+
+T = TypeVar("T")
 
 
 class Environment:
@@ -65,6 +67,14 @@ class Environment:
             return time.fromisoformat(raw)
         except ValueError:
             raise refused(key, raw, "a time such as 23:45") from None
+
+    def parsed(self, key: str, parse: Callable[[str], T], allowed: str) -> T | None:
+        """None when it is not set. `parse` raises ValueError for what it cannot read, `allowed` says what it can."""
+        raw = self.text(key)
+        try:
+            return parse(raw) if raw else None
+        except ValueError:
+            raise refused(key, raw, allowed) from None
 
     def path(self, key: str, default: Path) -> Path:
         return Path(self.text(key, str(default))).expanduser().absolute()

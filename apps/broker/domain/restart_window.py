@@ -9,6 +9,8 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 MARGIN = timedelta(minutes=5)
+# No window is rarer than one a week, nor longer than a day.
+DAYS_BACK = 9
 EVERY_DAY = frozenset(range(7))
 SATURDAY, FRIDAY = 5, 4
 NOT_SATURDAY = EVERY_DAY - {SATURDAY}
@@ -40,10 +42,19 @@ class RestartWindow:
 
     def around(self, now: datetime) -> tuple[datetime, datetime] | None:
         """When the window that contains this moment begins and ends, its margins included; None outside."""
+        return self.overlapping(now, now)
+
+    def overlapping(self, first: datetime, last: datetime) -> tuple[datetime, datetime] | None:
+        """As `around`, of the first window that contains any moment from `first` to `last`, less than a day apart."""
         if self.starts_at == self.ends_at:
             return None
-        spans = ((start - MARGIN, end + MARGIN) for start, end in self._around(now))
-        return next(((start, end) for start, end in spans if start <= now < end), None)
+        spans = ((start - MARGIN, end + MARGIN) for start, end in self._around(first))
+        return next(((start, end) for start, end in spans if start <= last and first < end), None)
+
+    def last_end(self, until: datetime) -> datetime:
+        """When the window ended last up to this moment, without its margin."""
+        days = (until - timedelta(days=back) for back in range(DAYS_BACK))
+        return max(end for day in days for _, end in self._around(day) if end <= until)
 
     def _around(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """In UTC: two times of one zone would be compared by their clocks, which is wrong on the days these change."""
@@ -88,5 +99,9 @@ class RestartCalendar:
 
     def around(self, now: datetime) -> tuple[datetime, datetime] | None:
         """Of the windows that contain this moment the earliest beginning and the latest end; None outside of all."""
-        spans = [span for window in self.windows if (span := window.around(now)) is not None]
+        return self.overlapping(now, now)
+
+    def overlapping(self, first: datetime, last: datetime) -> tuple[datetime, datetime] | None:
+        """As `around`, of the windows that contain any moment from `first` to `last`, less than a day apart."""
+        spans = [span for window in self.windows if (span := window.overlapping(first, last)) is not None]
         return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else None

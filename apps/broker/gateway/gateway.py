@@ -62,6 +62,7 @@ class Gateway:
             config.restarts,
             values=self._session_values,
             epoch=lambda: self.writer.epoch,
+            weekly_login=config.weekly_login,
         )
         self.guard = Guard(config, live_ports, self.keeper, self._close_links)
         self.trading = self._link(LinkName.TRADING, config.client_id)

@@ -15,7 +15,8 @@ from apps.broker.choices import FOLLOWING, OrderPurpose, SessionState
 from apps.broker.domain.codes import Meaning, Severity, rule_for
 from apps.broker.domain.orders import sendable
 from apps.broker.domain.restart_window import RestartCalendar
-from apps.broker.domain.session import BrokerMessage, Facts, SessionEvent, Verdict, apply, decide
+from apps.broker.domain.session import BrokerMessage, Facts, LinkName, LinkUp, SessionEvent, Verdict, apply, decide
+from apps.broker.domain.weekly_login import WeeklyLogin
 from apps.broker.gateway.session_rows import Notice, Transition, begin_session, write_session
 from apps.journal.choices import Level
 from tradeops.lib import clock, crossing
@@ -48,7 +49,11 @@ class SessionKeeper:
     """`tell` it what happens. `values` supplies the row's other columns at each heartbeat."""
 
     def __init__(
-        self, restarts: RestartCalendar, values: Callable[[], dict[str, Any]], epoch: Callable[[], int]
+        self,
+        restarts: RestartCalendar,
+        values: Callable[[], dict[str, Any]],
+        epoch: Callable[[], int],
+        weekly_login: WeeklyLogin | None = None,
     ) -> None:
         self.facts = Facts()
         self.verdict = Verdict(SessionState.STARTING)
@@ -61,6 +66,8 @@ class SessionKeeper:
         self._noticed: dict[tuple[int, str], datetime] = {}
         self._following_since = self.since
         self._settled_at: datetime | None = None
+        self._weekly_login = weekly_login
+        self._logged_in_at: datetime | None = None
         self._has_begun = False
         self._wake = asyncio.Event()
         # At once, or a gateway that was killed would still seem to be ready.
@@ -73,6 +80,8 @@ class SessionKeeper:
 
     def tell(self, event: SessionEvent) -> None:
         self.facts = apply(self.facts, event)
+        if event == LinkUp(LinkName.TRADING):
+            self._logged_in_at = clock.now()
         self.review()
 
     def review(self) -> None:
@@ -111,11 +120,20 @@ class SessionKeeper:
         self._notices.append(Notice(code, text[:1000], rule.meaning.value, LEVELS[rule.severity], step))
         self._wake.set()
 
-    def _settled(self, now: datetime) -> dict[str, datetime]:
-        holds = self.verdict.state in FOLLOWING and now - self._following_since >= SETTLED_AFTER
-        if holds or self.verdict.state is SessionState.PLANNED_RESTART:
+    def _holds(self, now: datetime) -> bool:
+        return self.verdict.state in FOLLOWING and now - self._following_since >= SETTLED_AFTER
+
+    def _moments(self, now: datetime) -> dict[str, datetime]:
+        """What has not been since the start stays in the row as it was."""
+        if self._holds(now) or self.verdict.state is SessionState.PLANNED_RESTART:
             self._settled_at = now
-        return {"settled_at": self._settled_at} if self._settled_at is not None else {}
+        moments = {"settled_at": self._settled_at, "logged_in_at": self._logged_in_at}
+        return {name: at for name, at in moments.items() if at is not None}
+
+    def _kept_appointment(self, now: datetime) -> datetime | None:
+        if self._weekly_login is None or self._logged_in_at is None or not self._holds(now):
+            return None
+        return self._weekly_login.kept_by(logged_in_at=self._logged_in_at, held_at=now)
 
     async def run(self) -> None:
         away = False
@@ -140,15 +158,16 @@ class SessionKeeper:
         if not self._has_begun:
             await crossing.in_database(begin_session, clock.now())
             self._has_begun = True
+        now = clock.now()
         values = {
             **self._values(),
-            **self._settled(clock.now()),
+            **self._moments(now),
             "state": self.verdict.state,
             "reason": self.verdict.reason[:REASON_LENGTH],
             "state_since": self.since,
-            "heartbeat_at": clock.now(),
+            "heartbeat_at": now,
         }
-        await crossing.in_database(write_session, values, transitions, notices)
+        await crossing.in_database(write_session, values, transitions, notices, self._kept_appointment(now))
         # Both may have grown meanwhile.
         self._transitions = deque(list(self._transitions)[len(transitions) :], MOST_WAITING)
         self._notices = deque(list(self._notices)[len(notices) :], MOST_WAITING)

@@ -58,15 +58,23 @@ class Notice:
 
 
 @transaction.atomic
-def write_session(values: Mapping[str, Any], transitions: Sequence[Transition], notices: Sequence[Notice]) -> None:
+def write_session(
+    values: Mapping[str, Any],
+    transitions: Sequence[Transition],
+    notices: Sequence[Notice],
+    kept_appointment: datetime | None = None,
+) -> None:
     """The heartbeat, and one journal event for each change of state and each notice; another reason is no change.
 
+    `kept_appointment`: the weekly login that this session proves; the first proof counts.
     A halt goes first: its lock of the gate comes before that of the session's row, as in a claim.
     """
     for notice in notices:
         if notice.meaning == Meaning.MARGIN:
             halt_on_margin_warning(message=notice.message)
     GatewaySession.objects.update_or_create(id=GatewaySession.ONLY, defaults=values)
+    if kept_appointment is not None:
+        _keep(kept_appointment, values["heartbeat_at"])
     for change in transitions:
         if change.before is not change.after:
             _journal(change)
@@ -75,6 +83,13 @@ def write_session(values: Mapping[str, Any], transitions: Sequence[Transition], 
         journal.record(step=notice.step, message=notice.message, level=notice.level, scope="broker", data=data)
     if transitions:
         notify_mirror("session")
+
+
+def _keep(appointment: datetime, now: datetime) -> None:
+    unproved = Q(weekly_login_kept_at=None) | Q(weekly_login_kept_at__lt=appointment)
+    if GatewaySession.objects.filter(unproved, id=GatewaySession.ONLY).update(weekly_login_kept_at=now):
+        message = f"The weekly login of {appointment:%Y-%m-%d %H:%M} UTC is kept: a session has held since."
+        journal.record(step="Weekly login", message=message, scope="broker", data={"due_at": appointment.isoformat()})
 
 
 def _journal(change: Transition) -> None:

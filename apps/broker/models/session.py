@@ -22,6 +22,13 @@ class GatewaySession(models.Model):
         blank=True,
         help_text="The last moment at which a session had held for 30 s, or a planned restart explained its absence.",
     )
+    logged_in_at = models.DateTimeField(null=True, blank=True, help_text="The trading link's latest login.")
+    weekly_login_kept_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the last weekly login that was kept was proved: a session with a login of about then had held "
+        "after it.",
+    )
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     epoch = models.BigIntegerField(default=0, help_text="Counts connections to the broker; grows with every login.")
     mode = models.CharField(max_length=5, choices=TradingMode, default=TradingMode.PAPER)

@@ -21,6 +21,7 @@ from apps.broker.selectors.mirror import (
     positions,
     session,
     trading_day_start,
+    weekly_login_collision,
 )
 from apps.broker.selectors.orders import external_activity, given_since, open_ledger_orders, order_with_events
 from apps.broker.selectors.payments import cash_flows, payment_was_removed
@@ -70,4 +71,5 @@ __all__ = [
     "trades_closed_between",
     "trading_day_start",
     "unmatched_between",
+    "weekly_login_collision",
 ]

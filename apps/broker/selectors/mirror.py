@@ -33,6 +33,7 @@ class SessionView:
     """The session as of now. `running` False: no heartbeat for 10 s; then `state` is DISCONNECTED whatever was last.
 
     `settled_at`: the last moment of a session that held, or of a planned restart; None before the gateway has said so.
+    `logged_in_at`: the trading link's latest login. `weekly_login_kept_at`: when a weekly login was proved last.
     `clock_offset`: seconds by which the broker's clock is certainly ahead of the gateway's; None: not known now.
     """
 
@@ -51,6 +52,8 @@ class SessionView:
     settled_at: datetime | None = None
     clock_offset: float | None = None
     clock_as_of: datetime | None = None
+    logged_in_at: datetime | None = None
+    weekly_login_kept_at: datetime | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -94,6 +97,8 @@ def session(*, now: datetime | None = None) -> SessionView:
         settled_at=row.settled_at,
         clock_offset=row.clock_offset if running and _is_recent(row.clock_as_of, now) else None,
         clock_as_of=row.clock_as_of,
+        logged_in_at=row.logged_in_at,
+        weekly_login_kept_at=row.weekly_login_kept_at,
     )
 
 
@@ -203,6 +208,19 @@ def planned_restart() -> str:
 def planned_outage(at: datetime) -> tuple[datetime, datetime] | None:
     """From when to when the broker's planned restart lasts that contains this moment; None where none does."""
     return settings.BROKER.restarts.around(at)
+
+
+def weekly_login_collision(*, now: datetime) -> str:
+    """The first weekly login of the coming year that a planned restart would disturb; "" where none does."""
+    plan = settings.BROKER.weekly_login
+    found = plan.collision(settings.BROKER.restarts, now) if plan else None
+    if plan is None or found is None:
+        return ""
+    appointment, (begins, ends) = found
+    return (
+        f"The weekly login of {plan.name_of(appointment)} falls into the broker's planned restart from "
+        f"{begins:%a %H:%M} to {ends:%a %H:%M} UTC."
+    )
 
 
 def _why_not_running(row: GatewaySession) -> str:

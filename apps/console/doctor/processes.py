@@ -10,12 +10,13 @@ from apps.console.health.facts import Facts, JobFacts
 from apps.console.health.findings import Finding
 from apps.console.health.rules import judge, living_and_dead
 from apps.console.selectors.health import gather_facts
+from apps.console.selectors.weekly_login import in_words, weekly_login_view
 from apps.journal.choices import ProcessKind
 from tradeops.lib import clock
 
 # What other checks of the doctor say already, with more detail.
 SAID_ELSEWHERE = frozenset({"clock", "disk"})
-NAMES = {"broker-session": "session", "queue": "worker"}
+NAMES = {"broker-session": "session", "broker-weekly-login": "weekly login", "queue": "worker"}
 
 
 def check_processes() -> Iterator[Check]:
@@ -47,6 +48,9 @@ def praise(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.session.clock_offset is not None and facts.session.clock_as_of is not None:
         seconds, at = abs(facts.session.clock_offset), facts.session.clock_as_of
         yield "broker-clock", f"{seconds:.1f} s apart from the broker at {at:%H:%M:%S} UTC"
+    login = weekly_login_view(facts.session, now=facts.now)
+    if login is not None:
+        yield "weekly login", f"next {in_words(login, now=facts.now)}"
     worker = facts.worker
     proven = f", queue proven at {worker.canary_at:%H:%M:%S} UTC" if worker.canary_at else ""
     yield "worker", f"{worker.busy} of {worker.workers} busy{proven}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from apps.console.doctor import broker, data, database, machine, processes
+from apps.console.doctor import broker, data, database, machine, processes, weekly_login
 from apps.console.doctor.verdicts import Check, Verdict
 
 
@@ -24,3 +24,4 @@ def run_checks() -> Iterator[Check]:
     if all(check.verdict is Verdict.OK for check in database_checks):
         yield from processes.check_processes()
         yield from data.check_data()
+        yield from weekly_login.check_times()

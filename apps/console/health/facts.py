@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from apps.broker.domain.weekly_login import WeeklyLogin
 from apps.broker.selectors import SessionView
 from apps.jobs.selectors import WorkerState
 
@@ -55,3 +56,4 @@ class Facts:
     jobs_paused_at: datetime | None
     clock_skew_seconds: float
     free_bytes: int
+    weekly_login: WeeklyLogin | None = None

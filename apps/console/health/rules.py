@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from apps.broker.choices import SessionState
+from apps.broker.domain.weekly_login import EXPECTED_FOR, REMINDED_BEFORE, WeeklyLogin
 from apps.broker.selectors import SessionView
 from apps.console.health.facts import WORKER, Facts, JobFacts, ProcessFacts
 from apps.console.health.findings import Finding, critical, info, warning, worst_first
@@ -27,6 +28,8 @@ UNENDED = (RunState.RUNNING, RunState.WAITING_RETRY)
 RESTART_SECONDS = 5.0
 QUEUE_START_SECONDS = 30.0
 FLICKER_SECONDS = 10.0
+# A session proves itself within half a minute.
+PROOF_SECONDS = 60.0
 # The dispatcher needs milliseconds.
 LATE_AFTER = timedelta(minutes=5)
 LONG_PAUSE = timedelta(hours=24)
@@ -37,6 +40,10 @@ LEAST_FREE_BYTES = 1 << 30
 COMFORTABLE_FREE_BYTES = 5 << 30
 
 FIND_OUT = "The page `Broker connection` (/connection/) or `manage.py doctor --connection` finds where it fails."
+LOG_IN = (
+    "Log in to TWS or IB Gateway and approve the second factor in IBKR Mobile; if its notice went unnoticed, restart "
+    "TWS or IB Gateway. Nothing is entered here: a session that holds afterwards is the proof."
+)
 START = "Start it with `manage.py up`, or its systemd unit; its last log lines say why it ended."
 
 
@@ -109,6 +116,49 @@ def absence(session: SessionView) -> datetime | None:
     if session.is_following:
         return known
     return session.state_since if known is None else min(known, session.state_since)
+
+
+def judge_weekly_login(facts: Facts) -> Iterator[Finding]:
+    """One warning from two hours before, which becomes critical once where no session is there half an hour after."""
+    plan = facts.weekly_login
+    if plan is None:
+        return
+    appointment = plan.open_at(facts.now, kept_at=facts.session.weekly_login_kept_at)
+    if appointment is None:
+        return
+    sentence = f"weekly login of {plan.name_of(appointment)}"
+    if facts.now >= appointment + EXPECTED_FOR and is_away(facts):
+        # The notice of what became worse bears the reminder's title: what is wrong must stand here, too.
+        remedy = f"Not kept: until there is a broker session no order leaves, and jobs that need it fail. {LOG_IN}"
+        yield critical("broker-weekly-login", f"{sentence} not kept: no broker session", remedy)
+    else:
+        # A reminder that a person has closed is not given twice; that it was not kept is.
+        told_from = appointment - REMINDED_BEFORE
+        remedy = what_proves(facts, plan, appointment)
+        yield warning("broker-weekly-login", sentence, remedy, patience=PROOF_SECONDS, happened_at=told_from)
+
+
+def what_proves(facts: Facts, plan: WeeklyLogin, appointment: datetime) -> str:
+    """What is still to be done for the appointment."""
+    session = facts.session
+    if facts.now < appointment or not session.is_following:
+        return LOG_IN
+    login = session.logged_in_at
+    if login is None or plan.kept_by(logged_in_at=login, held_at=facts.now) is None:
+        seen = f"logged in last at {login:%a %Y-%m-%d %H:%M} UTC" if login else "has not been seen to log in"
+        return f"A session is there, but the trading link {seen}: an old login may end at any restart. {LOG_IN}"
+    return (
+        f"Nothing: logged in at {login:%a %Y-%m-%d %H:%M} UTC, proved once the session has held for 30 s. If this "
+        "stays, restart the gateway, which was started with another IBKR_WEEKLY_LOGIN."
+    )
+
+
+def is_away(facts: Facts) -> bool:
+    """Is there no session, and for longer than its flickers and planned restarts last?"""
+    session, since = facts.session, absence(facts.session)
+    if session.is_following or session.state is SessionState.PLANNED_RESTART or since is None:
+        return False
+    return facts.now - since > PATIENCE_WITH_BROKER
 
 
 def judge_worker(facts: Facts) -> Iterator[Finding]:
@@ -219,6 +269,7 @@ RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     judge_disk,
     judge_gateway,
     judge_session,
+    judge_weekly_login,
     judge_worker,
     judge_web,
     judge_sentinel,

@@ -39,6 +39,7 @@ def gather_facts(*, now: datetime) -> Facts:
         jobs_paused_at=JobsPause.objects.filter(resumed_at=None).values_list("paused_at", flat=True).first(),
         clock_skew_seconds=clock_skew_seconds(),
         free_bytes=shutil.disk_usage(settings.VAR_DIR).free,
+        weekly_login=settings.BROKER.weekly_login,
     )
 
 

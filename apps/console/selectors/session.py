@@ -9,6 +9,7 @@ from django.conf import settings
 
 from apps.broker import selectors as broker
 from apps.broker.choices import SessionState
+from apps.console.selectors.weekly_login import WeeklyLoginView, weekly_login_view
 
 STALE_AFTER_SECONDS = broker.STALE_SECONDS
 
@@ -26,7 +27,7 @@ TONES = {
 class SessionView:
     """`state` is one of SessionState, or "unknown" when the gateway is silent; `as_of` is its last heartbeat.
 
-    `is_following`: the tables show what the broker shows now.
+    `is_following`: the tables show what the broker shows now. `weekly_login`: None where no appointment is set.
     """
 
     state: str
@@ -36,12 +37,15 @@ class SessionView:
     is_alive: bool
     is_following: bool
     as_of: datetime | None
+    weekly_login: WeeklyLoginView | None
 
 
 def session_view(*, now: datetime) -> SessionView:
     session = broker.session(now=now)
+    login = weekly_login_view(session, now=now)
     if not session.running:
-        return SessionView("unknown", "Unknown", "gateway not running", "bad", False, False, session.heartbeat_at)
+        reason = "gateway not running"
+        return SessionView("unknown", "Unknown", reason, "bad", False, False, session.heartbeat_at, login)
     return SessionView(
         state=session.state.value,
         label=session.state.label,
@@ -50,6 +54,7 @@ def session_view(*, now: datetime) -> SessionView:
         is_alive=True,
         is_following=session.is_following,
         as_of=session.heartbeat_at,
+        weekly_login=login,
     )
 
 

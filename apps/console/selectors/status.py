@@ -22,6 +22,8 @@ def platform_status(*, now: datetime) -> dict[str, Any]:
     worker = jobs.worker_state(now=now)
     session = session_view(now=now)
     gateway = broker.session(now=now)
+    login = session.weekly_login
+    weekly = {"due_at": iso(login.due_at), "is_open": login.is_open, "kept_at": iso(login.kept_at)} if login else None
     return {
         "health_status": "unhealthy" if problems else "healthy",
         "healthy": not problems,
@@ -32,6 +34,7 @@ def platform_status(*, now: datetime) -> dict[str, Any]:
         "bot": {"running": is_bot_running(gateway, worker), "last_heartbeat": iso(gateway.heartbeat_at)},
         "api": {"connected": gateway.is_connected},
         "session": {"state": session.state, "reason": session.reason, "as_of": iso(session.as_of)},
+        **({"weekly_login": weekly} if weekly else {}),
         "trading_mode": "paper" if settings.BROKER.paper_trading else "live",
         "simulated": settings.BROKER.simulated,
     }

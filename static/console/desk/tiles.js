@@ -1,6 +1,6 @@
 // The tiles: gateway and account. A tile is stale when its source is old, or when nobody can vouch for it.
 
-import { ageSeconds, ageText } from "../ages.js";
+import { ageSeconds, ageText, serverNow } from "../ages.js";
 import { element, part, setFigure, setText } from "./dom.js";
 import { money, signedMoney, tone } from "./format.js";
 
@@ -27,7 +27,24 @@ export function showSession(session) {
   const age = session.as_of ? `, heard ${ageText(ageSeconds(session.as_of))}` : "";
   setText(part(tile, "note"), reason + age);
   tile.classList.toggle("is-stale", silent);
+  showLogin(part(tile, "login"), session.weekly_login);
   showBanner(session, silent);
+}
+
+function showLogin(note, login) {
+  note.hidden = !login;
+  if (!login) return;
+  const left = (Date.parse(login.due_at) - serverNow()) / 1000;
+  const when = left > 0 ? `in ${durationText(left)}` : "not proved yet";
+  const kept = login.kept_at ? `, last kept ${ageText(ageSeconds(login.kept_at))}` : "";
+  setText(note, `Weekly login ${when}: ${login.name}${kept}`);
+  note.classList.toggle("is-due", login.is_open);
+}
+
+function durationText(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes >= 1440) return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
+  return minutes >= 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes} min`;
 }
 
 function showBanner(session, silent) {
