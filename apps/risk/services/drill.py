@@ -144,7 +144,7 @@ def _verify(run_id: UUID, seconds: float) -> str:
     if run.results:
         raise DrillError(f"it names {len(run.results)} orders, of a scope that may hold none")
     audited = {"run": str(run_id)}
-    if not journal_reads.was_recorded(step="Emergency", begin="Cancel all", data=audited, since=run.requested_at):
+    if not journal_reads.was_recorded(step="Emergency", begin="Halt drill", data=audited, since=run.requested_at):
         raise DrillError("the journal does not tell of it")
     return f"the broker listed its orders at {shown_at:%H:%M:%S} UTC, none of the scope among them"
 

@@ -36,7 +36,7 @@ function showLogin(note, login) {
   if (!login) return;
   const left = (Date.parse(login.due_at) - serverNow()) / 1000;
   const when = left > 0 ? `in ${durationText(left)}` : "not proved yet";
-  const kept = login.kept_at ? `, last kept ${ageText(ageSeconds(login.kept_at))}` : "";
+  const kept = login.kept_at && !login.is_open ? `, last kept ${ageText(ageSeconds(login.kept_at))}` : "";
   setText(note, `Weekly login ${when}: ${login.name}${kept}`);
   note.classList.toggle("is-due", login.is_open);
 }

@@ -59,7 +59,7 @@ def begin(action: Action, receipt: Receipt) -> None:
         _write_flag(action)
     started = EmergencyRun.objects.filter(pk=action.id, state=EmergencyState.REQUESTED)
     if started.update(state=EmergencyState.CANCELLING):
-        _record(action, f"{_name(action)}: cancelling orders: {action.reason}", Level.WARN)
+        _record(action, f"{_name(action)}: cancelling orders: {action.reason}", _level(action))
     if action.cancels_all:
         _cancel_unsent(action)
     _mark_cancels(action, receipt)
@@ -129,7 +129,7 @@ def save(action: Action, receipt: Receipt) -> None:
     run.save()
     if receipt.verified:
         told = f"verified at the broker, {len(run.results)} orders{'; ' if run.problem else ''}{run.problem}"
-        _record(action, f"{_name(action)}: {told}", Level.ERROR if run.problem else Level.WARN)
+        _record(action, f"{_name(action)}: {told}", Level.ERROR if run.problem else _level(action))
     elif receipt.problem:
         data = {"run": str(action.id), "results": run.results}
         on_escalation(SUBJECT, f"{_name(action)}: {receipt.problem}", data=data)
@@ -153,5 +153,11 @@ def _record(action: Action, message: str, level: Level) -> None:
     journal.record(step=STEP, message=message, level=level, scope=SCOPE, data=data, actor=action.actor)
 
 
+def _level(action: Action) -> Level:
+    """A drill is nothing that people should look up for."""
+    return Level.INFO if action.is_drill else Level.WARN
+
+
 def _name(action: Action) -> str:
-    return f"{action.kind.label} {action.scope.label.lower()} {action.target}".strip()
+    what = f"{action.kind.label} {action.scope.label.lower()} {action.target}".strip()
+    return f"Halt drill, {what}" if action.is_drill else what
