@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections import deque
 
 from apps.broker.choices import Priority
 from apps.broker.exceptions import TurnDroppedError
@@ -16,6 +17,8 @@ from apps.broker.exceptions import TurnDroppedError
 # that no second holds more than 49 messages, or 40 orders.
 MESSAGES_PER_SECOND = 46.0
 ORDERS_PER_SECOND = 38.0
+# Where several leave at once, in the second before: room is left for what leaps or catches up after them.
+MOST_MESSAGES, MOST_ORDERS = 46, 38
 LEAP_SECONDS = 1.0
 KEPT = frozenset({Priority.CANCEL, Priority.RECONCILE})
 
@@ -32,19 +35,37 @@ class Pacer:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timed = False
+        self._left: deque[tuple[float, Priority]] = deque(maxlen=MOST_MESSAGES)
 
     async def turn(self, priority: Priority) -> None:
+        await self.turns(priority, 1)
+
+    async def turns(self, priority: Priority, count: int) -> None:
+        """For `count` messages that leave at once: afterwards the next wait as long as these would have taken.
+
+        While the first turns waited for the last, others may have left: then it waits for more.
+        """
+        for _ in range(count):
+            await self._one(priority)
+        while count > 1 and self._would_be_too_many(priority, count):
+            await self._one(priority)
+        now = asyncio.get_running_loop().time()
+        self._left.extend([(now, priority)] * count)
+        self._next_at += (count - 1) * self._after_order
+
+    async def _one(self, priority: Priority) -> None:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         heapq.heappush(self._waiting, (priority, next(self._order), future))
         self._release()
         await future
 
-    async def turns(self, priority: Priority, count: int) -> None:
-        """For `count` messages that leave at once: afterwards the next wait as long as these would have taken."""
-        for _ in range(count):
-            await self.turn(priority)
-        self._next_at += (count - 1) * self._after_order
+    def _would_be_too_many(self, priority: Priority, count: int) -> bool:
+        since = asyncio.get_running_loop().time() - 1
+        lately = [left for at, left in self._left if at > since]
+        orders = lately.count(Priority.ORDER) if priority == Priority.ORDER else 0
+        too_many_orders = orders > 0 and orders + count > MOST_ORDERS
+        return too_many_orders or (bool(lately) and len(lately) + count > MOST_MESSAGES)
 
     @property
     def depth(self) -> int:

@@ -133,7 +133,8 @@ class SessionKeeper:
     def _kept_appointment(self, now: datetime) -> datetime | None:
         if self._weekly_login is None or self._logged_in_at is None or not self._holds(now):
             return None
-        return self._weekly_login.kept_by(logged_in_at=self._logged_in_at, held_at=now)
+        # It holds since then, if not for longer: of an appointment that comes meanwhile it says nothing yet.
+        return self._weekly_login.kept_by(logged_in_at=self._logged_in_at, held_at=now - SETTLED_AFTER)
 
     async def run(self) -> None:
         away = False
