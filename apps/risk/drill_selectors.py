@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from apps.broker import selectors as broker
-from apps.broker.choices import DRILL, Scope
+from apps.broker.choices import DRILL, Scope, TradingMode
 from apps.broker.models.stops import DRILLS
 from apps.jobs.choices import UNSUCCESSFUL, RunState
 from apps.jobs.models import JobRun
@@ -47,12 +47,17 @@ def drill_problem(*, now: datetime) -> str:
     mode, last = broker.configured_mode(), last_drill()
     if last is not None and not last.passed:
         return f"the last one failed at {last.at:%Y-%m-%d %H:%M} UTC: {last.why}"
-    passed = JobRun.objects.filter(_passed(), job=JOB, result__mode=mode).order_by("-ended_at").first()
-    if passed is None or passed.ended_at is None:
+    passed_at = last_passed(mode)
+    if passed_at is None:
         return f"none has been held in {mode.value} trading yet"
-    if now - passed.ended_at > PASSED_WITHIN[mode]:
-        return f"the last one that passed was {(now - passed.ended_at).days} days ago"
+    if now - passed_at > PASSED_WITHIN[mode]:
+        return f"the last one that passed was {(now - passed_at).days} days ago"
     return ""
+
+
+def last_passed(mode: TradingMode) -> datetime | None:
+    run = JobRun.objects.filter(_passed(), job=JOB, result__mode=mode).order_by("-ended_at").first()
+    return run.ended_at if run else None
 
 
 def obstacle() -> str:

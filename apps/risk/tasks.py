@@ -53,7 +53,7 @@ def limits(context: JobContext) -> dict[str, Any]:
     wait_limit=50 * 60,
     why_then=(
         "An hour before New York opens: whoever must mend the stop has time to, and little is traded. On paper each "
-        "trading day; live on the first trading day of a month, and after a failure on each until one has passed. One "
+        "trading day; live on the first of a month and on each after it until one has passed, as after a failure. One "
         "that could not begin before the opening is recorded as missed."
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -274,22 +274,32 @@ def test_press_of_a_drill_leaves_no_halt_file_when_the_database_is_away(
 
 def test_due_each_trading_day_on_paper_and_once_a_month_live() -> None:
     days = sorted(sessions_of("XNYS", 2026))
-    paper = [day for day in days if not why_not_today(TradingMode.PAPER, day, days, last_failed=False)]
-    live = [day for day in days if not why_not_today(TradingMode.LIVE, day, days, last_failed=False)]
-    assert paper == days
+    missed = date(2026, 3, 2)
+
+    def due(mode: TradingMode, day: date, passed_on: date | None, *, last_failed: bool = False) -> bool:
+        return not why_not_today(mode, day, days, passed_on=passed_on, last_failed=last_failed)
+
+    assert all(due(TradingMode.PAPER, day, day - timedelta(days=1)) for day in days)
+    live: list[date] = []
+    for day in days:
+        if day != missed and due(TradingMode.LIVE, day, live[-1] if live else None):
+            live.append(day)
     assert [f"{day:%m-%d}" for day in live] == [
-        "01-02", "02-02", "03-02", "04-01", "05-01", "06-01", "07-01", "08-03", "09-01", "10-01", "11-02", "12-01",
+        "01-02", "02-02", "03-03", "04-01", "05-01", "06-01", "07-01", "08-03", "09-01", "10-01", "11-02", "12-01",
     ]  # fmt: skip
-    assert not why_not_today(TradingMode.LIVE, days[5], days, last_failed=True)
+    assert due(TradingMode.LIVE, days[5], days[4], last_failed=True)
 
 
 def test_live_schedule_says_not_today_and_a_person_is_not_told_so(settings: Any, sentinel: None) -> None:
     settings.BROKER = replace(settings.BROKER, paper_trading=False)
+    ended(mode="paper")
+    with pytest.raises(DrillError, match="gateway not running"):
+        hold(MONDAY + timedelta(days=1))
+    ended(mode="live")
     result = hold(MONDAY + timedelta(days=1))
     assert (result["outcome"], result["mode"]) == ("not today", "live")
-    for slot in (MONDAY, None):
-        with pytest.raises(DrillError, match="gateway not running"):
-            hold(slot)
+    with pytest.raises(DrillError, match="gateway not running"):
+        hold(None)
     ended("failed", error="no receipt")
     with pytest.raises(DrillError, match="gateway not running"):
         hold(MONDAY + timedelta(days=1))

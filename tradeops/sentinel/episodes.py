@@ -13,7 +13,7 @@ SEE_AGAIN_SECONDS = 60.0
 # What is well again for this long is over; shorter, it flickers.
 SETTLE_SECONDS = 4.0
 # The platform comes up: what belongs to it is given time to appear.
-PROCESSES = frozenset({"gateway", "worker", "queue", "web", "broker-session"})
+PROCESSES = frozenset({"gateway", "worker", "queue", "web", "broker-session", "broker-weekly-login"})
 
 
 @dataclass(slots=True)

@@ -6,10 +6,11 @@ import logging
 import threading
 from uuid import UUID
 
-from django.db import close_old_connections, connections
+from django.db import connections
 
 from apps.broker.choices import EmergencyKind
 from apps.broker.models import EmergencyRun
+from apps.console.reserved import leave_the_pool
 from apps.risk.services.emergency_closing import carry_on
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ def drive(run: EmergencyRun) -> None:
 
 
 def _drive(run_id: UUID) -> None:
-    close_old_connections()
+    leave_the_pool()
     try:
         carry_on(run_id=run_id)
     except Exception:

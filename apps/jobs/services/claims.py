@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, connection
 
 from apps.jobs.lease import LEASE_SECONDS
 from apps.jobs.models import JobRun
-from apps.jobs.queue import Entry
+from apps.jobs.queue import FORM, Entry
 from tradeops.lib import prepared
 
 # How soon a run is tried again that found another run of its job running.
@@ -66,6 +66,7 @@ def put_aside(entries: Sequence[Entry]) -> None:
     values: dict[str, Any] = {
         "entries": [entry.id for entry in entries],
         "runs": [entry.run for entry in entries],
+        "payloads": [FORM % (entry.run, entry.attempt, entry.job) for entry in entries],
         "pause": LOOK_AGAIN,
     }
     with connection.cursor() as cursor:
@@ -74,9 +75,12 @@ def put_aside(entries: Sequence[Entry]) -> None:
 
 
 LATER = """
-UPDATE django_q_ormq entry SET lock = GREATEST(run.next_attempt_at, clock_timestamp() + %(pause)s)
-  FROM unnest(%(entries)s::bigint[], %(runs)s::bigint[]) AS mine (entry, run), jobs_jobrun run
+UPDATE django_q_ormq entry SET lock = clock_timestamp() + %(pause)s
+  FROM unnest(%(entries)s::bigint[], %(runs)s::bigint[], %(payloads)s::text[]) AS mine (entry, run, payload),
+       jobs_jobrun run
  WHERE entry.id = mine.entry AND run.id = mine.run AND run.queue_entry = entry.id
+   -- A later attempt has its own time.
+   AND entry.payload = mine.payload
    AND run.state IN ('queued', 'waiting-retry')
 """
 

@@ -39,12 +39,15 @@ class Drill:
         return "; ".join(f"{step.name}: {step.problem}" for step in self.steps if step.problem)
 
 
-def why_not_today(mode: TradingMode, day: date, sessions: Collection[date], *, last_failed: bool) -> str:
+def why_not_today(
+    mode: TradingMode, day: date, sessions: Collection[date], *, passed_on: date | None, last_failed: bool
+) -> str:
     """Empty when a scheduled drill of that trading day is to be done. `sessions`: all trading days of its year.
 
-    Live on the first trading day of a month, and on each after a failure until one has passed.
+    Live on the first trading day of a month and on each after it until one has passed, as after a failure. `passed_on`:
+    when one did last, in this mode.
     """
     first = min((one for one in sessions if one.month == day.month), default=day)
-    if mode is TradingMode.PAPER or last_failed or day == first:
+    if mode is TradingMode.PAPER or last_failed or passed_on is None or passed_on < first:
         return ""
-    return "live trading is drilled on the first trading day of a month"
+    return f"live trading is drilled once a month, and was on {passed_on}"

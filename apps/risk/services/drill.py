@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from django.db import DatabaseError
 
 from apps.broker import selectors as broker
 from apps.broker.choices import EmergencyState
@@ -18,7 +20,7 @@ from apps.journal import selectors as journal_reads
 from apps.journal import services as journal
 from apps.journal.choices import ProcessKind
 from apps.risk.domain.drill import Drill, Step, why_not_today
-from apps.risk.drill_selectors import PASSED, last_drill, obstacle
+from apps.risk.drill_selectors import PASSED, last_drill, last_passed, obstacle
 from apps.risk.exceptions import DrillError, EmergencyError
 from apps.risk.services import emergency, emergency_flag
 from apps.risk.services.drill_gate import gate_problem
@@ -28,6 +30,8 @@ from tradeops.lib.sessions import sessions_of
 NEW_YORK, CALENDAR = ZoneInfo("America/New_York"), "XNYS"
 RECEIPT_SECONDS = 30.0
 LOOK_SECONDS = 0.05
+# The gateway's clock may be another machine's; entries are denied where it is further away.
+CLOCKS_APART = timedelta(seconds=2)
 NOT_TODAY, NOT_STARTED = "not today", "not started"
 
 
@@ -40,7 +44,9 @@ def hold_drill(*, slot: datetime | None, actor: str, log: Callable[[str], None])
     failed = last is not None and not last.passed
     if slot is not None:
         day = slot.astimezone(NEW_YORK).date()
-        why = why_not_today(mode, day, sessions_of(CALENDAR, day.year), last_failed=failed)
+        passed_at = last_passed(mode)
+        passed_on = passed_at.astimezone(NEW_YORK).date() if passed_at else None
+        why = why_not_today(mode, day, sessions_of(CALENDAR, day.year), passed_on=passed_on, last_failed=failed)
         if why:
             return {"outcome": NOT_TODAY, "mode": mode.value, "message": f"{NOT_TODAY}: {why}"}
     if why := obstacle():
@@ -84,7 +90,7 @@ def _step(name: str, work: Callable[[], str]) -> Step:
     began = time.monotonic()
     try:
         detail, problem = work(), ""
-    except (DrillError, EmergencyError, OSError) as error:
+    except (DrillError, EmergencyError, OSError, DatabaseError) as error:
         detail, problem = "", str(error)
     return Step(name, time.monotonic() - began, detail, problem)
 
@@ -139,12 +145,13 @@ def _verify(run_id: UUID, seconds: float) -> str:
     if run.state != EmergencyState.DONE:
         raise DrillError(f"{run.get_state_display().lower()}: {run.problem}")
     shown_at = datetime.fromisoformat((run.picture or {})["as_of"]) if run.picture else None
-    if shown_at is None or shown_at < run.requested_at:
+    if shown_at is None or shown_at < run.requested_at - CLOCKS_APART:
         raise DrillError("it does not hold what the broker showed after the press")
     if run.results:
         raise DrillError(f"it names {len(run.results)} orders, of a scope that may hold none")
     audited = {"run": str(run_id)}
-    if not journal_reads.was_recorded(step="Emergency", begin="Halt drill", data=audited, since=run.requested_at):
+    pressed_at = run.requested_at - CLOCKS_APART
+    if not journal_reads.was_recorded(step="Emergency", begin="Halt drill", data=audited, since=pressed_at):
         raise DrillError("the journal does not tell of it")
     return f"the broker listed its orders at {shown_at:%H:%M:%S} UTC, none of the scope among them"
 

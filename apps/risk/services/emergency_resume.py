@@ -19,6 +19,7 @@ from apps.broker import services as broker
 from apps.broker.choices import EmergencyKind, EmergencyState, Scope, StopSource, TradingPermission
 from apps.broker.domain.orders import most_restrictive
 from apps.broker.models import EmergencyRun, TradingState
+from apps.broker.models.stops import DRILLS
 from apps.journal import services as journal
 from apps.journal.choices import Level
 from apps.risk import emergency_selectors
@@ -116,7 +117,7 @@ def _require_stop(scope: Scope, target: str, source: StopSource, to: TradingPerm
 
 
 def _require_quiet() -> None:
-    run = emergency_selectors.unfinished_runs().first()
+    run = emergency_selectors.unfinished_runs().exclude(DRILLS).first()
     if run is not None:
         raise EmergencyError(f"{run} is still under way: wait for its receipt, or look in TWS.")
 

@@ -99,8 +99,9 @@ def call_for_people(*, now: datetime) -> None:
 def _call(run: EmergencyRun) -> None:
     """A close-all that nobody drives ends here: its row stops a driver that was frozen and wakes up late."""
     if run.kind == EmergencyKind.CLOSE_ALL and run.state in UNFINISHED:
-        receipts.give_up_orders(run, STUCK)
+        # The end first: a driver that is still at work gives no order after it.
         receipts.end(run, EmergencyState.ESCALATED, problem=STUCK)
+        receipts.give_up_orders(run, STUCK)
         return
     with transaction.atomic():
         row = EmergencyRun.objects.select_for_update().get(pk=run.pk)

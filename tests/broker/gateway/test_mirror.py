@@ -75,6 +75,7 @@ def test_login_fills_the_tables(simulator: SimulatorProcess) -> None:
         assert not BrokerOrder.objects.get(instrument__symbol="QQQ").is_open
 
 
+@pytest.mark.alone
 def test_position_and_execution_arrive_soon(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
     simulator.control("trade QQQ BUY 10")
     taken = {
@@ -90,6 +91,7 @@ def test_position_and_execution_arrive_soon(simulator: SimulatorProcess, gateway
     assert execution.commission.realized_pnl is None
 
 
+@pytest.mark.alone
 def test_order_and_its_cancellation_arrive_soon(simulator: SimulatorProcess, gateway: RunningGateway) -> None:
     perm_id = simulator.control("order QQQ BUY 10 1")["perm_id"]
     shown = seconds_until(lambda: BrokerOrder.objects.filter(perm_id=perm_id, is_open=True).exists())
