@@ -30,13 +30,14 @@ from apps.broker.choices import (
     TradingPermission,
 )
 from apps.broker.domain.restart_window import RestartCalendar, RestartWindow
-from apps.broker.models import EmergencyRun, GatewaySession, Order, Position, TradingState
+from apps.broker.models import EmergencyRun, GatewaySession, Instrument, Order, Position, TradingState
 from apps.broker.simulator.testing import ControlError, SimulatorProcess
 from apps.journal.models import Incident
 from apps.risk.exceptions import EmergencyError
 from apps.risk.services import emergency, emergency_closing
 from apps.risk.services.emergency import Asked
 from apps.risk.services.emergency_closing import carry_on
+from apps.risk.services.emergency_view import rehearse_close
 from apps.risk.services.emergency_watch import drive_orphans
 from tests.broker.gateway.ordering import give, instrument, wait_state
 from tests.broker.gateway.processes import ROOT
@@ -86,6 +87,21 @@ def never_across_zero(simulator: SimulatorProcess, start: dict[int, Decimal]) ->
             sold[row["con_id"]] = sold.get(row["con_id"], Decimal(0)) + Decimal(row["shares"])
     assert sold.keys() <= start.keys()
     assert all(quantity <= abs(start[con_id]) for con_id, quantity in sold.items()), (sold, start)
+
+
+@committed
+def test_dry_run_names_every_contract_and_does_nothing(simulator: SimulatorProcess) -> None:
+    with running(simulator):
+        wait_until_tables_agree(simulator)
+        start = held(simulator)
+        planned = rehearse_close(Scope.EVERYTHING, "")
+        assert held(simulator) == start and not EmergencyRun.objects.exists() and not Order.objects.exists()
+    names = {row.con_id: str(row) for row in Instrument.objects.filter(con_id__in=start)}
+    assert sorted(planned["would_close"]) == sorted(
+        f"{'SELL' if quantity > 0 else 'BUY'} {abs(quantity).normalize():f} {names[con_id]}"
+        for con_id, quantity in start.items()
+    )
+    assert any("P00" in line for line in planned["would_close"]), "an option, not its shares"
 
 
 @committed

@@ -98,7 +98,7 @@ def _entry(order: Order) -> dict[str, Any]:
     told = order.get_state_display().lower() + ("" if done or not order.state_reason else f": {order.state_reason}")
     return {
         "what": CLOSED,
-        "symbol": order.instrument.symbol,
+        "symbol": str(order.instrument),
         "done": done,
         "detail": f"{order.side} {filled} of {quantity}{price}: {told}",
         "order": str(order.pk),

@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.broker import services as broker
 from apps.broker.choices import Priority, RequestKind, Scope
-from apps.broker.models import EmergencyRun, Order
+from apps.broker.models import EmergencyRun, Instrument, Order
 from apps.risk import emergency_selectors
 from apps.risk.domain.closing import opposite
 from apps.risk.services.emergency import closable_account
@@ -53,11 +53,16 @@ def rehearse_close(scope: Scope, target: str) -> dict[str, Any]:
         return {"dry_run": True, "account": account.code, "unknown": orders.reason}
     shown = look_at(run, positions, orders)
     planned = [opposite(holding) for holding in shown.holdings]
+    known = Instrument.objects.filter(con_id__in=[one.con_id for one in planned])
+    # A symbol alone would not tell an option from its shares.
+    names = {instrument.con_id: str(instrument) for instrument in known}
     return {
         "dry_run": True,
         "account": account.code,
         "would_cancel": [f"{row['action']} {row['remaining']} {row['symbol']}" for row in shown.open_orders],
-        "would_close": [f"{one.side} {one.quantity.normalize():f} {one.symbol}" for one in planned],
+        "would_close": [
+            f"{one.side} {one.quantity.normalize():f} {names.get(one.con_id, one.symbol)}" for one in planned
+        ],
     }
 
 
