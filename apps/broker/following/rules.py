@@ -97,8 +97,9 @@ def _said_filled(row: OrderRow, source: Source, known: Known) -> Verdict | None:
 
 def _ended(row: OrderRow, known: Known) -> Verdict:
     words, filled = row.reason or row.status, known.filled.quantity
-    refused = row.status == "Inactive" or REJECTION in row.reason
-    if refused and not filled and not known.cancel_requested:
+    # Where a cancel was asked for, too, Inactive may be the end of either; its words may tell.
+    refused = REJECTION in row.reason or (row.status == "Inactive" and not known.cancel_requested)
+    if refused and not filled:
         return Verdict(OrderState.REJECTED, f"the broker refused it: {words}")
     part = f" after {filled.normalize():f} were filled" if filled else ""
     if EXPIRY in words.lower() and not known.cancel_requested:

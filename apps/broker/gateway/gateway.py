@@ -243,7 +243,7 @@ class Gateway:
         elif meaning is Meaning.COMPETING_SESSION:
             self.competition.on_message(None)
         elif request_id > 0 and picture is not None:
-            picture.on_order_error(self.config.client_id, request_id, f"{text} (IBKR {code})")
+            picture.on_order_error(self.config.client_id, request_id, code, text)
             self.orders.on_message(request_id, code, text)
 
     def _on_data_message(self, request_id: int, code: int, text: str) -> None:

@@ -21,6 +21,8 @@ from tradeops.lib import clock
 
 # An execution explains a change of the position this long.
 EXPLAINED = timedelta(seconds=2)
+# "It cannot be cancelled": that an order has ended already, not how.
+CANCEL_REFUSED = frozenset({10147, 10148})
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -178,8 +180,11 @@ class Picture:
         row = replace(row, client_id=client_id, order_id=order_id, reason=reason)
         self.completed.put(row.perm_id, row, self._next())
 
-    def on_order_error(self, client_id: int, order_id: int, words: str) -> None:
+    def on_order_error(self, client_id: int, order_id: int, code: int, text: str) -> None:
         """The broker's reason travels apart from the order, and may come first; it decides nothing."""
+        if code in CANCEL_REFUSED and (client_id, order_id) in self._reasons:
+            return
+        words = f"{text} (IBKR {code})"
         self._reasons[client_id, order_id] = words[:500]
         perm_id = self._perm_ids.get((client_id, order_id))
         row = self.orders.get(perm_id) if perm_id is not None else None

@@ -130,6 +130,8 @@ def test_part_of_a_cancelled_order_does_not_make_it_work_again() -> None:
     [
         ("Cancelled", "Order rejected - reason: margin (IBKR 201)", False, S.REJECTED),
         ("Inactive", "no permission", False, S.REJECTED),
+        ("Inactive", "Order rejected - reason: margin (IBKR 201)", True, S.REJECTED),
+        ("Inactive", "", True, S.CANCELLED),
         ("Cancelled", "Order expired at the end of the day", False, S.EXPIRED),
         ("Cancelled", "", True, S.CANCELLED),
     ],
