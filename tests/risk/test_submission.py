@@ -1,17 +1,14 @@
-"""Submitting, approving and rejecting orders: what is written, and what two at once come to."""
+"""Submitting orders: what is written, what is denied, and what two at once come to."""
 
 from __future__ import annotations
 
-import threading
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
@@ -34,11 +31,11 @@ from apps.risk.gathering.book import Book
 from apps.risk.models import EquityWatch, OrderVerdict, Restriction
 from apps.risk.services import monitors, restrictions
 from tests.broker.ledger.builders import make_account, make_order
+from tests.risk.submitting import APPROVE, PROPOSE, at_once, codes, hold, submit
 from tests.risk.world import Asked, calm, coin, make_world, market, person, terms
 from tradeops.lib import clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PROPOSE, APPROVE = "broker.propose_order", "broker.approve_order"
 D = Decimal
 
 
@@ -52,29 +49,6 @@ def world(settings: Settings) -> Iterator[Account]:
 def quotes() -> Iterator[Asked]:
     with market() as asked:
         yield asked
-
-
-def submit(key: str = "", *, user: User | None = None, **changes: Any) -> Order:
-    outer = {name: changes.pop(name) for name in ("parent", "oca_group") if name in changes}
-    return risk.submit_order(
-        terms=terms(**changes), idempotency_key=key or uuid.uuid4().hex, requested_by="momentum", user=user, **outer
-    )
-
-
-def codes(order: Order) -> set[str]:
-    return {reason["code"] for reason in order.verdicts.latest("id").reasons}
-
-
-def hold(quantity: str, con_id: int = 1) -> Position:
-    return Position.objects.create(
-        account=make_account(),
-        instrument=coin(con_id),
-        quantity=D(quantity),
-        average_cost=D(90),
-        market_price=D(100),
-        market_value=D(quantity) * 100,
-        as_of=clock.now(),
-    )
 
 
 def test_order_of_a_strategy_within_all_limits_is_approved_on_paper(quotes: Asked) -> None:
@@ -293,26 +267,6 @@ def test_two_like_proposals_of_a_person_are_one_too_many(quotes: Asked) -> None:
     assert codes(submit(user=anna)) == {"DUPLICATE"}
 
 
-def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
-    start, results = threading.Barrier(count), [None] * count
-
-    def run(place: int) -> None:
-        try:
-            start.wait(20)
-            results[place] = work(place)
-        except BaseException as error:
-            results[place] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=[place]) for place in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
-
-
 def test_twenty_at_once_with_one_key_are_one_order_and_one_verdict(quotes: Asked) -> None:
     results = at_once(20, lambda _: submit("same").pk)
     assert len(set(results)) == 1, results
@@ -398,96 +352,6 @@ def test_brackets_wait_and_go_together(quotes: Asked) -> None:
             risk.approve_order(order_id=child.pk, user=anna)
         risk.approve_order(order_id=parent.pk, user=anna)
     assert set(Order.objects.values_list("state", flat=True)) == {OrderState.APPROVED}
-
-
-def test_order_of_a_person_waits_for_another_person(quotes: Asked, settings: Settings) -> None:
-    anna, ben = person("anna", PROPOSE, APPROVE), person("ben", APPROVE)
-    order = submit(user=anna)
-    left = order.expires_at - clock.now()
-    assert order.state == OrderState.PROPOSED and timedelta(minutes=9) < left <= timedelta(minutes=10)
-    with pytest.raises(ApprovalError, match="Somebody else"):
-        risk.approve_order(order_id=order.pk, user=anna)
-    approved = risk.approve_order(order_id=order.pk, user=ben)
-    assert approved.state == OrderState.APPROVED and approved.approved_by == ben
-    assert [verdict.asked_by for verdict in order.verdicts.order_by("id")] == ["anna", "ben"]
-    with pytest.raises(ApprovalError, match="it is approved"):
-        risk.approve_order(order_id=order.pk, user=ben)
-
-
-def test_an_approval_makes_no_order_live_longer_than_it_was_given_for(quotes: Asked) -> None:
-    anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
-    order, soon = submit(user=anna), clock.now() + timedelta(seconds=90)
-    Order.objects.filter(pk=order.pk).update(expires_at=soon)
-    assert risk.approve_order(order_id=order.pk, user=ben).expires_at == soon
-
-
-def test_only_approver_may_approve_an_own_order(quotes: Asked) -> None:
-    anna = person("anna", PROPOSE, APPROVE)
-    order = submit(user=anna)
-    assert risk.approve_order(order_id=order.pk, user=anna).state == OrderState.APPROVED
-
-
-def test_permissions_are_asked_for(quotes: Asked) -> None:
-    nobody, anna = person("nobody"), person("anna", PROPOSE)
-    with pytest.raises(ApprovalError, match="lacks the permission broker.propose_order"):
-        submit(user=nobody)
-    order = submit(user=anna)
-    for refused in (nobody, anna):
-        with pytest.raises(ApprovalError, match="lacks the permission broker.approve_order"):
-            risk.approve_order(order_id=order.pk, user=refused)
-    with pytest.raises(ApprovalError, match="lacks"):
-        risk.reject_order(order_id=order.pk, user=nobody, reason="no")
-    assert risk.reject_order(order_id=order.pk, user=anna, reason="mistyped").state == OrderState.DENIED
-
-
-def test_price_that_moved_on_denies_the_approval(quotes: Asked) -> None:
-    anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
-    order = submit(user=anna)
-    Order.objects.filter(pk=order.pk).update(reference_price=D("98.9"))
-    denied = risk.approve_order(order_id=order.pk, user=ben)
-    assert denied.state == OrderState.DENIED and codes(denied) == {"PRICE_DRIFT"}
-    assert denied.state_reason.startswith("Not approved any more: The price moved by 1.1%")
-
-
-def test_approval_comes_too_late(quotes: Asked) -> None:
-    anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
-    order = submit(user=anna)
-    Order.objects.filter(pk=order.pk).update(expires_at=clock.now())
-    with pytest.raises(ApprovalError, match="not approved in time"):
-        risk.approve_order(order_id=order.pk, user=ben)
-
-
-def test_two_approvals_cannot_both_take_the_last_room(quotes: Asked) -> None:
-    anna, ben = person("anna", PROPOSE), person("ben", APPROVE)
-    hold("225")
-    orders = [submit(user=anna, quantity=D(15), limit_price=D(price)) for price in ("100", "99")]
-    assert {order.state for order in orders} == {OrderState.PROPOSED}
-    results = at_once(2, lambda place: risk.approve_order(order_id=orders[place].pk, user=ben).state)
-    assert sorted(results) == ["approved", "denied"]
-
-
-def test_live_orders_wait_unless_the_strategy_is_named(quotes: Asked, settings: Settings) -> None:
-    from apps.risk.services.submission import needs_person
-
-    live = make_account("U1234567")
-    live.mode = "live"
-    order = make_order(account=live, strategy="momentum")
-    assert needs_person(order, None)
-    settings.RISK_AUTO_APPROVE_LIVE = frozenset({"momentum"})
-    assert not needs_person(order, None)
-    assert needs_person(order, person("anna", PROPOSE))
-    paper = make_order(strategy="momentum")
-    settings.RISK_AUTO_APPROVE_PAPER = False
-    assert needs_person(paper, None) and needs_person(make_order(), None)
-
-
-def test_flattening_by_whoever_may_halt_needs_no_approval(quotes: Asked) -> None:
-    hold("10")
-    flat = {"side": Side.SELL, "purpose": OrderPurpose.FLATTEN, "strategy": "", "limit_price": None}
-    flat |= {"order_type": OrderType.MARKET}
-    halter, trader = person("anna", PROPOSE, "broker.halt_trading"), person("ben", PROPOSE)
-    assert submit(user=trader, quantity=D(1), **flat).state == OrderState.PROPOSED
-    assert submit(user=halter, quantity=D(10), **flat).state == OrderState.APPROVED
 
 
 def test_preview_writes_nothing(quotes: Asked) -> None:
