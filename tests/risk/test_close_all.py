@@ -91,11 +91,14 @@ def never_across_zero(simulator: SimulatorProcess, start: dict[int, Decimal]) ->
 
 @committed
 def test_dry_run_names_every_contract_and_does_nothing(simulator: SimulatorProcess) -> None:
+    simulator.control("order QQQ BUY 5 1")
     with running(simulator):
         wait_until_tables_agree(simulator)
         start = held(simulator)
         planned = rehearse_close(Scope.EVERYTHING, "")
-        assert held(simulator) == start and not EmergencyRun.objects.exists() and not Order.objects.exists()
+        assert held(simulator) == start and len(true_orders(simulator)) == 1
+        assert not EmergencyRun.objects.exists() and not Order.objects.filter(is_external=False).exists()
+    assert planned["would_cancel"] == ["BUY 5 QQQ"]
     names = {row.con_id: str(row) for row in Instrument.objects.filter(con_id__in=start)}
     assert sorted(planned["would_close"]) == sorted(
         f"{'SELL' if quantity > 0 else 'BUY'} {abs(quantity).normalize():f} {names[con_id]}"

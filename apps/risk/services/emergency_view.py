@@ -53,13 +53,16 @@ def rehearse_close(scope: Scope, target: str) -> dict[str, Any]:
         return {"dry_run": True, "account": account.code, "unknown": orders.reason}
     shown = look_at(run, positions, orders)
     planned = [opposite(holding) for holding in shown.holdings]
-    known = Instrument.objects.filter(con_id__in=[one.con_id for one in planned])
+    concerned = [one.con_id for one in planned] + [row["con_id"] for row in shown.open_orders]
+    known = Instrument.objects.filter(con_id__in=concerned)
     # A symbol alone would not tell an option from its shares.
     names = {instrument.con_id: str(instrument) for instrument in known}
     return {
         "dry_run": True,
         "account": account.code,
-        "would_cancel": [f"{row['action']} {row['remaining']} {row['symbol']}" for row in shown.open_orders],
+        "would_cancel": [
+            f"{row['action']} {row['remaining']} {names.get(row['con_id'], row['symbol'])}" for row in shown.open_orders
+        ],
         "would_close": [
             f"{one.side} {one.quantity.normalize():f} {names.get(one.con_id, one.symbol)}" for one in planned
         ],
